@@ -1,0 +1,2 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
