@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Two commands on a fresh machine: `make demo` and `make test`. Everything lands in .venv and build/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+# What pip installs depends on these; what the images are made of is looked at by the toolchain itself.
+SOURCES := $(shell find firmware guest src/openvmi/abi src/openvmi/rom src/openvmi/toolchain -type f \
+	-not -name '*.pyc' 2>/dev/null)
+
+.PHONY: demo test images lint bench qemu clean help
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and compare
+	@$(BIN)/openvmi demo
+
+test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## format and lint what is here
+	$(BIN)/ruff format && $(BIN)/ruff check --fix && $(BIN)/mypy
+
+bench: $(VENV)/.images qemu ## the README's figures
+	$(BIN)/openvmi bench --count instructions
+
+images: $(VENV)/.images ## build firmware and guest
+
+$(VENV)/.images: $(STAMP) $(SOURCES)
+	@$(BIN)/python -m openvmi.toolchain
+	@touch $@
+
+$(STAMP): pyproject.toml hatch_build.py
+	@tools/make-venv $(PYTHON) $(VENV)
+	@touch $@
+
+qemu:
+	@tools/need-qemu
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist src/openvmi/images/*.elf src/openvmi/images/*.rom src/openvmi/images/user

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is built from ``firmware/`` and ``guest/``, and how: the ROMs, the ring-3 programs, the kernel's variants.
+
+To add an image: a :class:`Program` here, a line in :func:`build_all`, its name in ``IMAGES``, and a line in
+``docs/architecture.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from .zig import Program, link
+
+USER_PROGRAMS = ("init",)
+ROM_MODES: Mapping[str, str] = {
+    "openvmi.rom": "decline",
+    "openvmi-native.rom": "native",
+    "openvmi-stubs.rom": "stubs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One build of the bundled kernel.
+
+    Args:
+        image: the ELF's file name.
+        paravirt: with the paravirt layer; without, every operation is the native instruction.
+        pae: three-level paging with 64-bit entries.
+    """
+
+    image: str
+    paravirt: bool
+    pae: bool
+
+
+VARIANTS = (
+    Variant("guest.elf", paravirt=True, pae=False),
+    Variant("guest-pae.elf", paravirt=True, pae=True),
+    Variant("guest-plain.elf", paravirt=False, pae=False),
+    Variant("guest-plain-pae.elf", paravirt=False, pae=True),
+)
+IMAGES = (*ROM_MODES, *(f"user/{name}" for name in USER_PROGRAMS), *(variant.image for variant in VARIANTS))
+
+_INCLUDES = ("firmware/include", "guest/include")
+
+
+def sources(root: Path, *folders: str) -> tuple[str, ...]:
+    """Return the C and assembler files below ``folders`` in a fixed order, relative to ``root``."""
+    found = (path for folder in folders for path in (root / folder).rglob("*") if path.suffix in {".c", ".S"})
+    return tuple(sorted(path.relative_to(root).as_posix() for path in found))
+
+
+def firmware(root: Path) -> Program:
+    """Return how the ROM's ELF is built."""
+    return Program(
+        name="firmware/rom",
+        sources=sources(root, "firmware/rom"),
+        script="firmware/rom/rom.ld",
+        includes=("firmware/include", "firmware/rom"),
+    )
+
+
+def user_program(root: Path, name: str) -> Program:
+    """Return how the ring-3 program ``name`` is built."""
+    return Program(
+        name=f"guest/user ({name})",
+        sources=sources(root, "guest/user"),
+        script="guest/user/user.ld",
+        includes=("guest/include", "guest/user"),
+        entry="_start",
+    )
+
+
+def kernel(root: Path, variant: Variant, programs: Path) -> Program:
+    """Return how the bundled kernel's ``variant`` is built.
+
+    Args:
+        root: the source tree.
+        variant: which build.
+        programs: folder of the ring-3 programs that the kernel embeds.
+    """
+    folders = ("guest/kernel", "guest/paravirt") if variant.paravirt else ("guest/kernel",)
+    return Program(
+        name=variant.image,
+        sources=sources(root, *folders),
+        script="guest/kernel/kernel.ld",
+        includes=(*_INCLUDES, "guest/kernel", str(programs)),
+        defines=(f"CONFIG_PARAVIRT={variant.paravirt:d}", f"CONFIG_PAE={variant.pae:d}"),
+        entry="_start",
+    )
+
+
+def build_roms(root: Path, work: Path, out: Path) -> None:
+    """Build the ROM's firmware into ``work`` and the images of :data:`ROM_MODES` into ``out``."""
+    from ..rom import RomMetadata, RomMode, build_image  # noqa: PLC0415 - the tables load only when a ROM is built
+
+    elf = work / "rom.elf"
+    link(firmware(root), root, elf)
+    for name, mode in ROM_MODES.items():
+        image = build_image(elf.read_bytes(), RomMetadata(mode=RomMode(mode)))
+        (out / name).write_bytes(image)
+
+
+def build_user(root: Path, out: Path) -> None:
+    """Build the ring-3 programs into ``out/user``."""
+    for name in USER_PROGRAMS:
+        link(user_program(root, name), root, out / "user" / name)
+
+
+def build_guests(root: Path, out: Path) -> None:
+    """Build every variant of the bundled kernel into ``out``; the ring-3 programs must be there."""
+
+    def build(variant: Variant) -> None:
+        link(kernel(root, variant, out / "user"), root, out / variant.image)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(build, VARIANTS))
+
+
+def build_all(root: Path, out: Path | None = None, targets: Iterable[str] = ("rom", "user", "guest")) -> Path:
+    """Build images from the source tree.
+
+    Args:
+        root: the source tree.
+        out: folder for the images; default is the package's own, ``src/openvmi/images``.
+        targets: which of ``rom``, ``user``, ``guest``, in this order.
+
+    Returns:
+        The folder of the images.
+
+    Raises:
+        HarnessError: a source does not compile.
+    """
+    out = out or root / "src" / "openvmi" / "images"
+    work = root / "build"
+    for folder in (out, out / "user", work):
+        folder.mkdir(parents=True, exist_ok=True)
+    steps: Mapping[str, Callable[[], None]] = {
+        "rom": lambda: build_roms(root, work, out),
+        "user": lambda: build_user(root, out),
+        "guest": lambda: build_guests(root, out),
+    }
+    for target in targets:
+        steps[target]()
+    return out
