@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Skips are loud, and can be outlawed: OPENVMI_REQUIRE=all (or a list of reasons' first words) makes them failures."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# What may be missing even where everything is required, by the first word of the reason.
+EXPECTED_SKIPS = frozenset({"ia32:", "kvm:"})
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):  # type: ignore[no-untyped-def] # noqa: ANN201 - pluggy's generator
+    """Turn a skip that was not expected into a failure, with its reason."""
+    outcome = yield
+    report = outcome.get_result()
+    required = os.environ.get("OPENVMI_REQUIRE", "")
+    if required != "all" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    word = reason.removeprefix("Skipped: ").split(" ", 1)[0]
+    if word not in EXPECTED_SKIPS:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: skipped where everything is required: {reason}"
