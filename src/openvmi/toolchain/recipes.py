@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .zig import Program, link
 
-USER_PROGRAMS = ("init",)
+USER_PROGRAMS = ("init", "true")
 ROM_MODES: Mapping[str, str] = {
     "openvmi.rom": "decline",
     "openvmi-native.rom": "native",
@@ -69,9 +69,10 @@ def user_program(root: Path, name: str) -> Program:
     """Return how the ring-3 program ``name`` is built."""
     return Program(
         name=f"guest/user ({name})",
-        sources=sources(root, "guest/user"),
+        sources=sources(root, "guest/user/lib", f"guest/user/{name}"),
         script="guest/user/user.ld",
-        includes=("guest/include", "guest/user"),
+        includes=("guest/include", "guest/user/lib", f"guest/user/{name}"),
+        flags=("-Wl,-s",),
         entry="_start",
     )
 

@@ -1,0 +1,114 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The first ring-3 program: reports that user space runs, checks, measures, and switches off. The words of its command
+ * line say what to do (enum at `struct orders`); on Linux unknown words of the kernel's command line arrive here, those
+ * with `=` in the environment.
+ */
+#include "channel.h"
+
+struct orders {
+	bool check, bench;
+	const char *only;  /* bench=NAME,...: these benchmarks */
+	u32 batches;	   /* batches=N: measured batches of each; 0: default */
+	const char *trial; /* a word that makes this run end in its own way, for the harness's tests; or NULL */
+	s32 status;	   /* exit=N: the status whatever the checks say; or -1 */
+};
+
+/* stop: nothing but the mark. The others are ways to fail: see end_badly(). */
+static const char *const trials[] = {"stop", "spin", "panic", "crash", "silent", "reboot", "segv"};
+
+static void take_word(struct orders *orders, const char *word)
+{
+	const char *value;
+
+	for (u32 i = 0; i < ARRAY_SIZE(trials); i++)
+		if (text_equal(word, trials[i]))
+			orders->trial = trials[i];
+	if (text_equal(word, "check"))
+		orders->check = true;
+	if (text_equal(word, "bench"))
+		orders->bench = true;
+	if ((value = text_after(word, "bench=")))
+		orders->bench = true, orders->only = value;
+	if ((value = text_after(word, "batches=")))
+		orders->batches = text_number(value);
+	if ((value = text_after(word, "exit=")))
+		orders->status = (s32)(text_number(value) & 0xFF);
+}
+
+static struct orders read_orders(int argc, char **argv, char **envp)
+{
+	struct orders orders = {.status = -1};
+
+	for (int i = 1; i < argc; i++)
+		take_word(&orders, argv[i]);
+	for (; *envp; envp++)
+		take_word(&orders, *envp);
+	if (!orders.check && !orders.bench)
+		orders.check = orders.bench = true;
+	return orders;
+}
+
+/* `panic` is a parameter of Linux's own, hence its second name, crash: PID 1 leaves, which no kernel survives. */
+static void end_badly(const char *how)
+{
+	if (text_equal(how, "spin"))
+		for (;;)
+			;
+	if (text_equal(how, "panic") || text_equal(how, "crash"))
+		leave(1);
+	if (text_equal(how, "silent"))
+		power_off(0);
+	if (text_equal(how, "reboot"))
+		restart();
+	if (text_equal(how, "segv")) {
+		handle_signal(SIGSEGV, SIG_DFL, 0);
+		*POINTER(volatile u32, 4) = 1;
+	}
+}
+
+static NORETURN void finish(u32 passed, u32 failed, s32 status)
+{
+	struct line line;
+
+	if (status < 0)
+		status = failed ? 1 : 0;
+	line_start(&line, "summary ");
+	line_decimal(&line, passed);
+	line_text(&line, " ");
+	line_decimal(&line, failed);
+	channel_send(&line);
+	line_start(&line, "exit ");
+	line_decimal(&line, (u32)status);
+	channel_send(&line);
+	power_off(status);
+}
+
+NORETURN void fault_uncaught(const struct fault *fault)
+{
+	struct line line;
+
+	line_start(&line, "fail init signal ");
+	line_decimal(&line, fault->signal);
+	line_text(&line, " at ");
+	line_hex(&line, fault->eip);
+	line_text(&line, " address ");
+	line_hex(&line, fault->address);
+	channel_send(&line);
+	finish(0, 1, 1);
+}
+
+int main(int argc, char **argv, char **envp)
+{
+	struct orders orders = read_orders(argc, argv, envp);
+
+	channel_open();
+	if (!on_bundled_kernel)
+		channel_say("hello 1", "");
+	channel_say("mark userland", "");
+	if (orders.trial)
+		end_badly(orders.trial);
+	fault_handlers_install();
+	finish(1, 0, orders.status);
+}
