@@ -44,7 +44,8 @@ VARIANTS = (
     Variant("guest-plain.elf", paravirt=False, pae=False),
     Variant("guest-plain-pae.elf", paravirt=False, pae=True),
 )
-IMAGES = (*ROM_MODES, *(f"user/{name}" for name in USER_PROGRAMS), *(variant.image for variant in VARIANTS))
+LINUX_INITRD = "linux-initrd.cpio"
+IMAGES = (*ROM_MODES, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *(variant.image for variant in VARIANTS))
 
 _INCLUDES = ("firmware/include", "guest/include")
 
@@ -68,10 +69,10 @@ def firmware(root: Path) -> Program:
 def user_program(root: Path, name: str) -> Program:
     """Return how the ring-3 program ``name`` is built."""
     return Program(
-        name=f"guest/user ({name})",
+        name=f"guest/user/{name}",
         sources=sources(root, "guest/user/lib", f"guest/user/{name}"),
         script="guest/user/user.ld",
-        includes=("guest/include", "guest/user/lib", f"guest/user/{name}"),
+        includes=(*_INCLUDES, "guest/user/lib", f"guest/user/{name}"),
         flags=("-Wl,-s",),
         entry="_start",
     )
@@ -108,9 +109,12 @@ def build_roms(root: Path, work: Path, out: Path) -> None:
 
 
 def build_user(root: Path, out: Path) -> None:
-    """Build the ring-3 programs into ``out/user``."""
+    """Build the ring-3 programs into ``out/user``, and the initrd that carries them to a Linux."""
+    from ..initrd import linux_initrd  # noqa: PLC0415 - only when it is built
+
     for name in USER_PROGRAMS:
         link(user_program(root, name), root, out / "user" / name)
+    (out / LINUX_INITRD).write_bytes(linux_initrd({name: (out / "user" / name).read_bytes() for name in USER_PROGRAMS}))
 
 
 def build_guests(root: Path, out: Path) -> None:
