@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Write everything that comes from the tables, or check that it is fresh.
+
+``python -m openvmi.abi.generate`` writes; with ``--check`` it writes nothing, names each stale file and exits 1.
+Needs a source tree: an installed package has neither ``firmware`` nor ``docs``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import ExitCode, UsageError
+from . import emit_c, emit_python
+from .loader import load_interface
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path("src/openvmi/abi")
+INCLUDE = Path("firmware/include")
+
+
+def outputs() -> dict[Path, str]:
+    """Return every generated file, by its path in the source tree, with its content."""
+    current = load_interface("D")
+    return {
+        INCLUDE / "vmi_abi.h": emit_c.header(current),
+        INCLUDE / "vmi_abi.inc": emit_c.include(current),
+        PACKAGE / "_generated_enums.py": emit_python.enums(current),
+        PACKAGE / "_generated_structs.py": emit_python.structs([current]),
+    }
+
+
+def stale(root: Path, expected: Mapping[Path, str]) -> list[str]:
+    """Return a line for each file under ``root`` that is missing or differs from ``expected``."""
+    found = []
+    for path, text in expected.items():
+        file = root / path
+        if not file.exists():
+            found.append(f"{path}: missing")
+        elif file.read_bytes() != text.encode():
+            found.append(f"{path}: stale")
+    return found
+
+
+def write(root: Path, expected: Mapping[Path, str]) -> list[Path]:
+    """Write under ``root`` what differs, and return the paths written."""
+    written = []
+    for path, text in expected.items():
+        file = root / path
+        if not file.exists() or file.read_bytes() != text.encode():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+            written.append(path)
+    return written
+
+
+def main(arguments: Sequence[str], root: Path = ROOT) -> ExitCode:
+    """Generate, or check with ``--check``; ``root`` is the source tree.
+
+    Raises:
+        UsageError: unknown arguments, or ``root`` is no source tree.
+    """
+    if any(argument != "--check" for argument in arguments):
+        raise UsageError(f"unknown argument {arguments[0]}", help="python -m openvmi.abi.generate [--check]")
+    if not (root / "pyproject.toml").exists():
+        raise UsageError("not a source tree of openvmi", where=str(root))
+    if arguments:
+        lines = stale(root, outputs())
+        for line in lines:
+            sys.stderr.write(f"{line}\n")
+        return ExitCode.NOT_FINE if lines else ExitCode.OK
+    for path in write(root, outputs()):
+        sys.stdout.write(f"{path}\n")
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
