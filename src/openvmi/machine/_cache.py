@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Answers that cost time to find and keep until something changes: QEMU's version, what KVM can do.
+
+One small file for each in the user's cache directory (XDG_CACHE_HOME): first line the key under which it is true,
+second line the answer. A cache that can't be read or written is as good as none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+
+def folder() -> str:
+    """Return the directory of the cached answers; it need not exist."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not base.startswith("/"):
+        # the basedir specification: anything but an absolute path is to be ignored
+        base = os.path.expanduser("~/.cache")  # noqa: PTH111 - pathlib's way raises without a home directory
+    return f"{base}/openvmi/probes"
+
+
+def cached(name: str, key: str, find: Callable[[], str]) -> str:
+    """Return the answer called ``name``, by ``find`` unless it is known under the same ``key``.
+
+    Args:
+        name: file name of the answer.
+        key: one line that changes when the answer may.
+        find: gives the answer, one line; its errors pass through and nothing is kept.
+    """
+    path = f"{folder()}/{name}"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - on the start-up path
+            known, answer = file.readline().rstrip("\n"), file.readline()
+    except OSError:
+        known = answer = ""
+    if known == key and answer.endswith("\n"):
+        return answer[:-1]
+    found = find()
+    _store(path, f"{key}\n{found}\n")
+    return found
+
+
+def _store(path: str, text: str) -> None:
+    draft = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(text)
+        os.replace(draft, path)  # noqa: PTH105 - whole or not at all, also with several runs at once
+    except OSError:
+        return

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a machine is made of: the record that everything else in this package reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+
+MIB = 1 << 20
+ACCELERATORS = ("auto", "tcg", "kvm")
+PAGING_MODES = ("any", "legacy", "pae")
+MEMORY_MIN_MIB = 4
+MEMORY_MAX_MIB = 65536
+CPUS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """A disk: a raw file on virtio-blk.
+
+    Args:
+        path: the file; any size that is a multiple of 512 bytes.
+        read_only: the guest can't write to it.
+    """
+
+    path: Path
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nic:
+    """A network card: virtio-net on QEMU's user-mode network (needs no root).
+
+    Args:
+        forward: host ports on 127.0.0.1 to guest TCP ports, as (host, guest) pairs.
+        outside: the guest may reach the world; otherwise only the forwarded ports work.
+    """
+
+    forward: tuple[tuple[int, int], ...] = ()
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineConfig:
+    """A PC, before it is switched on.
+
+    Args:
+        kernel: bzImage, or multiboot 1 kernel (:func:`openvmi.machine.inspect_kernel`).
+        initrd: initial ramdisk, or the multiboot kernel's first module.
+        append: kernel command line.
+        memory_mib: guest RAM in MiB, 4 to 65536.
+        cpus: virtual CPUs, 1 to 64, each a socket of its own.
+        cpu_model: QEMU's name of the CPU; ``qemu32`` has PAE, PSE, PGE, SEP, SSE2 and an APIC, and no long mode.
+        option_roms: PCI option ROM images, placed by the BIOS at 0xC0000-0xDFFFF.
+        drives: disks.
+        nics: network cards; none unless asked for.
+        accel: ``auto``, ``tcg`` or ``kvm``.
+        paging: what the guest needs from KVM: ``legacy`` or ``pae`` paging, or ``any`` when not known.
+        icount: count instructions, so that the guest's clocks and every figure repeat exactly; means TCG.
+        share_memory: back guest RAM by a memfd, which :attr:`openvmi.machine.Machine.ram` maps.
+        timeout: wall-clock limit in seconds from the start of QEMU, more than 0.
+        exit_grace: seconds that a guest has to power off after its ``exit`` or ``panic`` line.
+        expect_report: the guest must speak on the result channel; powering off without a word is then a failure.
+        console_log: file for the console; otherwise a temporary one, kept when the machine fails.
+        keep_log: keep the temporary log even when all went well.
+        qemu: QEMU's binary; otherwise found (:func:`openvmi.machine.find_qemu`).
+        extra_args: passed to QEMU as they are, last.
+
+    Raises:
+        UsageError: a number or name is out of its range.
+    """
+
+    kernel: Path
+    initrd: Path | None = None
+    append: str = ""
+    memory_mib: int = 128
+    cpus: int = 1
+    cpu_model: str = "qemu32"
+    option_roms: tuple[Path, ...] = ()
+    drives: tuple[Drive, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    accel: str = "auto"
+    paging: str = "any"
+    icount: bool = False
+    share_memory: bool = False
+    timeout: float = 60.0
+    exit_grace: float = 2.0
+    expect_report: bool = False
+    console_log: Path | None = None
+    keep_log: bool = False
+    qemu: Path | None = None
+    extra_args: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _in_range("memory in MiB", self.memory_mib, MEMORY_MIN_MIB, MEMORY_MAX_MIB)
+        _in_range("number of CPUs", self.cpus, 1, CPUS_MAX)
+        _one_of("accelerator", self.accel, ACCELERATORS)
+        _one_of("paging mode", self.paging, PAGING_MODES)
+        # written so that a NaN is refused as well
+        if not 0 < self.timeout < float("inf"):
+            raise UsageError("the time limit must be a number of seconds above 0", where=str(self.timeout))
+        if "\0" in self.append:
+            raise UsageError("a kernel command line can't hold a zero byte", where="append")
+
+    @property
+    def memory(self) -> int:
+        """Guest RAM in bytes."""
+        return self.memory_mib * MIB
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{name} must be from {low} to {high}", where=str(value))
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"unknown {name}", where=value, help=f"one of {', '.join(allowed)}")

@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A PC that runs: start, wait, talk, end. The package's centre; everything else here serves it.
+
+A machine is used in one thread. Nothing moves while nobody waits (:meth:`Machine.wait`, ``console.expect`` ...), except
+the time limit, which a watchdog enforces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ..errors import HarnessError, UsageError
+from .accel import Choice, choose_accelerator
+from .channel import ResultChannel, ResultLine
+from .command import shell_line
+from .config import MachineConfig
+from .console import Console
+from .inputs import check_inputs
+from .kernel import KernelInfo
+from .process import interrupts_held
+from .pump import Reader, Stop
+from .qemu import Qemu, find_qemu
+from .run import Run
+
+if TYPE_CHECKING:
+    from .outcome import Outcome
+    from .qmp import Qmp
+    from .ram import GuestRam
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A machine that could be started: all its inputs are checked.
+
+    Args:
+        config: what was asked for.
+        kernel: what its kernel is.
+        qemu: the QEMU that will run it.
+        accel: the accelerator, and why.
+    """
+
+    config: MachineConfig
+    kernel: KernelInfo
+    qemu: Qemu
+    accel: Choice
+
+    def shell_line(self) -> str:
+        """Return QEMU's command as a line for a shell, with the console on the terminal."""
+        return shell_line(self.config, self.qemu.path, self.accel.name)
+
+
+def make_plan(config: MachineConfig) -> Plan:
+    """Check ``config`` against files, QEMU and host, and start nothing.
+
+    Raises:
+        InputError: a file is missing or is not what it has to be.
+        UsageError: the parts don't fit together.
+        HarnessError: there is no QEMU that can be used, or no KVM although it was asked for.
+    """
+    kernel = check_inputs(config)
+    qemu = find_qemu(config.qemu)
+    accel = choose_accelerator(config.accel, paging=config.paging, icount=config.icount)
+    return Plan(config, kernel, qemu, accel)
+
+
+class Machine:
+    """One run of a PC.
+
+    Args:
+        config: what it is made of.
+        console_sink: called with each piece that the guest prints.
+        on_result: called with each line of the result channel.
+        command_start: time.monotonic_ns() at the start of the command, for its times; now, if not given.
+
+    Attributes:
+        config: as given.
+        plan: what was found out about it.
+        result: the result channel.
+        outcome: how it ended; None while it has not.
+    """
+
+    def __init__(
+        self,
+        config: MachineConfig,
+        *,
+        console_sink: Callable[[bytes], object] | None = None,
+        on_result: Callable[[ResultLine], None] | None = None,
+        command_start: int | None = None,
+    ) -> None:
+        self.config = config
+        self.plan: Plan | None = None
+        self.result = ResultChannel(on_result)
+        self.outcome: Outcome | None = None
+        self._sink = console_sink
+        self._command_start = time.monotonic_ns() if command_start is None else command_start
+        self._run: Run | None = None
+        self._ram: GuestRam | None = None
+        self._qmp: Qmp | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Switch it on.
+
+        Raises:
+            InputError, UsageError: as :func:`make_plan`, or the console's file can't be written.
+            HarnessError: as :func:`make_plan`, or QEMU can't be started.
+        """
+        if self._run is not None or self.outcome is not None:
+            raise UsageError("a machine can be started only once")
+        self.plan = make_plan(self.config)
+        try:
+            with interrupts_held():
+                self._run = Run(self.plan, self.result, self._sink)
+        except BaseException:
+            self.close()
+            raise
+
+    def wait(self) -> Outcome:
+        """Carry the machine on until it ends, and return how; at once if it has ended before.
+
+        Ctrl-C ends the machine and passes through; :attr:`outcome` then says what was found.
+        """
+        if self.outcome is not None:
+            return self.outcome
+        try:
+            self._running().until(lambda: False)
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        return self._finish()
+
+    def wait_for(self, condition: Callable[[], bool], *, timeout: float) -> bool:
+        """Carry the machine on until ``condition`` holds; False if it ends or ``timeout`` seconds pass before."""
+        return self._running().until(condition, timeout) is Stop.MET
+
+    def stop(self) -> Outcome:
+        """End the machine now; return how it ended."""
+        with interrupts_held():
+            if self.outcome is None:
+                self._running().interrupt()
+            return self._finish()
+
+    def close(self) -> None:
+        """End whatever still runs and give everything back; harmless when repeated. The console can still be read."""
+        with interrupts_held():
+            try:
+                if self._run is not None and self.outcome is None:
+                    self.stop()
+            finally:
+                for part in (self._qmp, self._ram, self._run):
+                    if part is not None:
+                        part.close()
+                self._qmp = self._ram = None
+
+    @property
+    def console(self) -> Console:
+        """The first serial port."""
+        return self._running().console
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        return self._running().process.pid
+
+    @property
+    def ram(self) -> GuestRam:
+        """The guest's memory.
+
+        Raises:
+            UsageError: the configuration does not share it.
+        """
+        if self._ram is None:
+            from .ram import GuestRam  # noqa: PLC0415 - after QEMU's start
+
+            fd = self._running().wires.ram
+            if fd is None:
+                raise UsageError("this machine's memory is not shared", help="configure it with share_memory=True")
+            self._ram = GuestRam(fd, self.config.memory)
+        return self._ram
+
+    @property
+    def qmp(self) -> Qmp:
+        """QEMU's own monitor; the library for it is loaded at the first use."""
+        if self._qmp is None:
+            from .qmp import Qmp  # noqa: PLC0415 - 40 ms of imports
+
+            self._qmp = Qmp(self._running().wires.qmp)
+        return self._qmp
+
+    def add_input(self, fd: int, reader: Reader) -> None:
+        """Hand what can be read from ``fd`` to ``reader`` while the machine is waited for."""
+        self._running().pump.add(fd, reader)
+
+    def remove_input(self, fd: int) -> None:
+        """End :meth:`add_input`."""
+        if self._run is not None:
+            self._run.pump.remove(fd)
+
+    def _running(self) -> Run:
+        if self._run is None:
+            raise HarnessError("the machine is not running", help="start it, or use it in a `with` statement")
+        return self._run
+
+    def _finish(self) -> Outcome:
+        if self.outcome is None:
+            self.outcome = self._running().finish(self._command_start)
+        return self.outcome

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The descriptors between this process and QEMU, both ends, and who closes which.
+
+``Endpoints`` (module ``command``) says what each is for. All are close-on-exec; QEMU alone inherits its ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from contextlib import suppress
+
+from ..errors import HarnessError
+from .command import Endpoints
+
+# Room for what a guest prints while nobody reads; more than this the host gives no ordinary user.
+_PIPE_SIZE = 1 << 20
+# Answers the events monitor's greeting before QEMU even runs: from then on it tells events.
+_NEGOTIATION = b'{"execute": "qmp_capabilities"}\n'
+
+
+class Wires:
+    """All channels of one machine, as descriptors of our ends.
+
+    Args:
+        ram: bytes of guest RAM to share, or 0 for none.
+
+    Attributes:
+        console_in: write end of the guest's console input.
+        console_out: read end of its output.
+        result: read end of the result channel.
+        stderr: read end of QEMU's stderr.
+        events: socket of the events monitor.
+        qmp: socket of the command monitor.
+        ram: the memfd of guest RAM, or None.
+        endpoints: QEMU's ends.
+        stdio: QEMU's stdin, stdout and stderr.
+
+    Raises:
+        HarnessError: no descriptors or no memory left.
+    """
+
+    def __init__(self, ram: int) -> None:
+        self._ours: list[int] = []
+        self._theirs: list[int] = []
+        try:
+            self._make(ram)
+        except OSError as error:
+            self.close()
+            raise HarnessError(f"can't make the machine's channels: {error.strerror}") from error
+
+    def _make(self, ram: int) -> None:
+        self.ram = self._memory(ram) if ram else None
+        self.console_in, their_in = self._pipe(to_guest=True)
+        self.console_out, their_out = self._pipe()
+        self.stderr, their_err = self._pipe()
+        self.result, their_result = self._pipe()
+        self.events, their_events = self._sockets()
+        self.qmp, their_qmp = self._sockets()
+        os.write(self.events, _NEGOTIATION)
+        self.stdio = (their_in, their_out, their_err)
+        self.endpoints = Endpoints(their_result, their_events, their_qmp, self.ram)
+
+    def _memory(self, size: int) -> int:
+        fd = _above_stdio(os.memfd_create("openvmi-ram", os.MFD_CLOEXEC))
+        self._ours.append(fd)
+        os.ftruncate(fd, size)
+        return fd
+
+    def _pipe(self, *, to_guest: bool = False) -> tuple[int, int]:
+        """Make a pipe; return our end, which never blocks, and QEMU's."""
+        read, write = (_above_stdio(fd) for fd in os.pipe())
+        ours, theirs = (write, read) if to_guest else (read, write)
+        self._keep(ours, theirs)
+        with suppress(OSError):  # a user with many machines at once: the usual 64 KiB do as well
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+        return ours, theirs
+
+    def _sockets(self) -> tuple[int, int]:
+        ours, theirs = (_above_stdio(end.detach()) for end in socket.socketpair())
+        self._keep(ours, theirs)
+        return ours, theirs
+
+    def _keep(self, ours: int, theirs: int) -> None:
+        self._ours.append(ours)
+        self._theirs.append(theirs)
+        os.set_blocking(ours, False)
+
+    def inherited(self) -> list[int]:
+        """Return the descriptors that QEMU inherits besides its stdio."""
+        ends = self.endpoints
+        return [ends.result, ends.events, ends.qmp, *([] if ends.ram is None else [ends.ram])]
+
+    def close_theirs(self) -> None:
+        """Close QEMU's ends, once it has them."""
+        _close(self._theirs)
+
+    def close(self) -> None:
+        """Close everything. A mapping of the RAM stays valid."""
+        _close(self._theirs)
+        _close(self._ours)
+
+
+def _close(fds: list[int]) -> None:
+    while fds:
+        os.close(fds.pop())
+
+
+def _above_stdio(fd: int) -> int:
+    """Move a descriptor out of 0-2, where it lands when this process was started without stdio."""
+    if fd > 2:
+        return fd
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(fd)
+    return moved
