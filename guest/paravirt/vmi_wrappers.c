@@ -1,0 +1,170 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Operations that are more than a jump into the ROM: they add the flags and arguments that mainline adds (vmi-abi.md 4.4-4.6,
+ * 6.4). Called by the thunks of vmi_thunks.S, which save the registers that C destroys; arguments arrive as an operation
+ * has them, in EAX, EDX, ECX and then, from EBX, on the stack: the compiler's own regparm(3) order.
+ */
+#include "internal.h"
+#include "vmi_wrappers.h"
+
+#define PAE_FLAG (CONFIG_PAE ? VMI_PAGE_PAE : 0)
+#define PAGE_L1 (VMI_PAGE_PT | VMI_PAGE_ZEROED | PAE_FLAG)
+#define PAGE_L2 (VMI_PAGE_PD | VMI_PAGE_ZEROED | PAE_FLAG)
+#define PXE_AT(va) (VMI_PXE_PT | VMI_PXE_CURRENT_AS | ((va) & VMI_PXE_VA_MASK))
+
+typedef void (*rom_1)(u32);
+typedef void (*rom_2)(u32, u32);
+typedef void (*rom_4)(u32, u32, u32, u32);
+typedef void (*rom_5)(u32, u32, u32, u32, u32);
+
+/* ---- CPU ---- */
+
+void vmi_update_kernel_stack(struct tss *tss, u32 esp0)
+{
+	tss->esp0 = esp0;
+	VMI_FUNCTION(UpdateKernelStack, rom_2)(KERNEL_DS, esp0);
+}
+
+/* Lazy modes exclude each other; mainline takes anything else for a bug, and so do we. */
+static u8 lazy_modes[PV_MAX_CPUS];
+
+static void enter_lazy_mode(u32 mode)
+{
+	u8 *current = &lazy_modes[pv_cpu_index()];
+
+	if (*current != VMI_LAZY_NONE)
+		pv_panic("paravirt: lazy modes nested");
+	*current = (u8)mode;
+	VMI_FUNCTION(SetLazyMode, rom_1)(mode);
+}
+
+void vmi_lazy_mode_mmu(void)
+{
+	enter_lazy_mode(VMI_LAZY_MMU);
+}
+
+void vmi_lazy_mode_cpu(void)
+{
+	enter_lazy_mode(VMI_LAZY_CPU);
+}
+
+/* Leaving drains what the hypervisor has queued. */
+void vmi_lazy_mode_none(void)
+{
+	lazy_modes[pv_cpu_index()] = VMI_LAZY_NONE;
+	VMI_FUNCTION(SetLazyMode, rom_1)(VMI_LAZY_NONE);
+}
+
+/* ---- Page-table entries ---- */
+
+#if CONFIG_PAE
+#define PV_WORDS low, high
+#define PV_ZERO 0, 0
+#else
+#define PV_WORDS low
+#define PV_ZERO 0
+#endif
+typedef void (*rom_set)(PV_VALUE, pte_t *entry, u32 flags);
+typedef void (*rom_update)(pte_t *entry, u32 flags);
+
+static void set(PV_VALUE, pte_t *entry, u32 flags)
+{
+	((rom_set)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_SetPxELong : VMI_CALL_SetPxE])(PV_WORDS, entry, flags);
+}
+
+static void update(pte_t *entry, u32 flags)
+{
+	((rom_update)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_UpdatePxELong : VMI_CALL_UpdatePxE])(entry, flags);
+}
+
+void vmi_set_pte(PV_VALUE, pte_t *entry)
+{
+	set(PV_WORDS, entry, VMI_PXE_PT);
+}
+
+void vmi_set_pte_at(PV_VALUE, pte_t *entry, u32 va)
+{
+	set(PV_WORDS, entry, PXE_AT(va));
+}
+
+void vmi_set_pde(PV_VALUE, pte_t *entry)
+{
+	set(PV_WORDS, entry, VMI_PXE_PD);
+}
+
+void vmi_set_pdpte(PV_VALUE, pte_t *entry)
+{
+	set(PV_WORDS, entry, VMI_PXE_PDP);
+}
+
+void vmi_pte_clear(u32 va, pte_t *entry)
+{
+	set(PV_ZERO, entry, PXE_AT(va));
+}
+
+void vmi_pte_update(u32 va, pte_t *entry)
+{
+	update(entry, PXE_AT(va));
+}
+
+void vmi_pte_update_defer(u32 va, pte_t *entry)
+{
+	update(entry, PXE_AT(va) | VMI_PXE_DEFER);
+}
+
+void vmi_pte_update_other(pte_t *entry)
+{
+	update(entry, VMI_PXE_PT);
+}
+
+/* ---- Paging structures ---- */
+
+void vmi_paging_alloc_pt(u32 pfn)
+{
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L1, 0, 0, 0);
+}
+
+void vmi_paging_alloc_pd(u32 pfn)
+{
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L2, 0, 0, 0);
+}
+
+void vmi_paging_alloc_root(u32 pfn, u32 kernel_root_pfn, u32 first, u32 count)
+{
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L2 | VMI_PAGE_CLONE, kernel_root_pfn, first, count);
+}
+
+void vmi_paging_release_pt(u32 pfn)
+{
+	VMI_FUNCTION(ReleasePage, rom_2)(pfn, PAGE_L1);
+}
+
+void vmi_paging_release_pd(u32 pfn)
+{
+	VMI_FUNCTION(ReleasePage, rom_2)(pfn, PAGE_L2);
+}
+
+void vmi_linear_mapping(u32 slot, u32 va, u32 pages, u32 pfn)
+{
+	VMI_FUNCTION(SetLinearMapping, rom_4)(slot, va, pages, pfn);
+}
+
+void vmi_flush_tlb(void)
+{
+	VMI_FUNCTION(FlushTLB, rom_1)(VMI_FLUSH_TLB);
+}
+
+void vmi_flush_tlb_global(void)
+{
+	VMI_FUNCTION(FlushTLB, rom_1)(VMI_FLUSH_TLB | VMI_FLUSH_GLOBAL);
+}
+
+/* ---- Other processors ---- */
+
+/* A cold operation, called without a thunk. The state must not cross a page: some hypervisors translate its first byte. */
+u32 vmi_startup_ap(const struct vmi_ap_state *state, u32 apic_id)
+{
+	VMI_FUNCTION(SetInitialAPState, rom_2)(ADDRESS(state), apic_id);
+	return 1;
+}

@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The C halves of VMI operations (vmi_wrappers.c, vmi_time.c), called by the thunks of vmi_thunks.S and named after the
+ * operation that they implement.
+ */
+#ifndef OPENVMI_VMI_WRAPPERS_H
+#define OPENVMI_VMI_WRAPPERS_H
+
+#include "paravirt.h"
+
+#if CONFIG_PAE
+#define PV_VALUE u32 low, u32 high
+#else
+#define PV_VALUE u32 low
+#endif
+
+void vmi_update_kernel_stack(struct tss *tss, u32 esp0);
+void vmi_lazy_mode_none(void);
+void vmi_lazy_mode_mmu(void);
+void vmi_lazy_mode_cpu(void);
+void vmi_set_pte(PV_VALUE, pte_t *entry);
+void vmi_set_pte_at(PV_VALUE, pte_t *entry, u32 va);
+void vmi_set_pde(PV_VALUE, pte_t *entry);
+void vmi_set_pdpte(PV_VALUE, pte_t *entry);
+void vmi_pte_clear(u32 va, pte_t *entry);
+void vmi_pte_update(u32 va, pte_t *entry);
+void vmi_pte_update_defer(u32 va, pte_t *entry);
+void vmi_pte_update_other(pte_t *entry);
+void vmi_paging_alloc_pt(u32 pfn);
+void vmi_paging_alloc_pd(u32 pfn);
+void vmi_paging_alloc_root(u32 pfn, u32 kernel_root_pfn, u32 first, u32 count);
+void vmi_paging_release_pt(u32 pfn);
+void vmi_paging_release_pd(u32 pfn);
+void vmi_linear_mapping(u32 slot, u32 va, u32 pages, u32 pfn);
+void vmi_flush_tlb(void);
+void vmi_flush_tlb_global(void);
+u32 vmi_startup_ap(const struct vmi_ap_state *state, u32 apic_id);
+u64 vmi_clock_cycles(void);
+u32 vmi_clock_khz(void);
+
+#endif
