@@ -399,3 +399,104 @@ class IretFrame(Record):
     ds: int = 0
     fs: int = 0
     gs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RomHeaderB(Record):
+    """Header of the ROM image; the slots of the calls from 4 on follow.
+
+    Args:
+        rom_signature: 0xAA55.
+        rom_length: image length in 512-byte units (the text: signed).
+        rom_entry: 16-bit code that the BIOS calls at POST.
+        rom_pad0: padding.
+        vrom_signature: 0x696D5663, 'cVmi'.
+        api_version_min: API minor version.
+        api_version_maj: API major version: 13.
+        reserved0: 0 (API 6.1: 4 KB pages of private data per CPU).
+        reserved1: 0.
+        reserved2: 0.
+        reserved3: private use.
+        pci_header_offs: image offset of the PCI data structure.
+        pnp_header_offs: image offset of the PnP header; 0: none.
+        rom_pad3: reserved by PCI and PnP.
+        reserved: for growth of the header.
+        elf_header: reserved for an ELF header, for symbols.
+    """
+
+    SIZE: ClassVar[int] = 128
+    LAYOUT: ClassVar[Struct] = Struct("<HBIBIBBBBIIHHI32s64s")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "rom_signature": 0,
+            "rom_length": 2,
+            "rom_entry": 3,
+            "rom_pad0": 7,
+            "vrom_signature": 8,
+            "api_version_min": 12,
+            "api_version_maj": 13,
+            "reserved0": 14,
+            "reserved1": 15,
+            "reserved2": 16,
+            "reserved3": 20,
+            "pci_header_offs": 24,
+            "pnp_header_offs": 26,
+            "rom_pad3": 28,
+            "reserved": 32,
+            "elf_header": 64,
+        }
+    )
+
+    rom_signature: int = 0
+    rom_length: int = 0
+    rom_entry: int = 0
+    rom_pad0: int = 0
+    vrom_signature: int = 0
+    api_version_min: int = 0
+    api_version_maj: int = 0
+    reserved0: int = 0
+    reserved1: int = 0
+    reserved2: int = 0
+    reserved3: int = 0
+    pci_header_offs: int = 0
+    pnp_header_offs: int = 0
+    rom_pad3: int = 0
+    reserved: bytes = bytes(32)
+    elf_header: bytes = bytes(64)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationB(Record):
+    """Record of a call site in the guest's .vmi.annotation section.
+
+    Args:
+        call: number of the call.
+        native: address of the padded native code.
+        translation: address of the code that calls the ROM.
+        native_size: bytes of native code, padding included.
+        translation_size: bytes of the translation.
+        nops: bytes of padding, signed: negative when the native code is longer.
+        pad: padding (in mid 2006: offset of the CALL in the translation).
+    """
+
+    SIZE: ClassVar[int] = 16
+    LAYOUT: ClassVar[Struct] = Struct("<IIIBBBB")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "call": 0,
+            "native": 4,
+            "translation": 8,
+            "native_size": 12,
+            "translation_size": 13,
+            "nops": 14,
+            "pad": 15,
+        }
+    )
+
+    call: int = 0
+    native: int = 0
+    translation: int = 0
+    native_size: int = 0
+    translation_size: int = 0
+    nops: int = 0
+    pad: int = 0

@@ -28,7 +28,7 @@ def outputs() -> dict[Path, str]:
         INCLUDE / "vmi_abi.h": emit_c.header(current),
         INCLUDE / "vmi_abi.inc": emit_c.include(current),
         PACKAGE / "_generated_enums.py": emit_python.enums(current),
-        PACKAGE / "_generated_structs.py": emit_python.structs([current]),
+        PACKAGE / "_generated_structs.py": emit_python.structs([current, load_interface("B")]),
     }
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, TypeVar, cast
@@ -46,6 +47,7 @@ _FIELD_SIZES: Final = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 _ARGUMENT: Final = re.compile(r"(?P<name>[a-z][a-z0-9_]*) (?P<type>[A-Za-z][A-Za-z0-9_]*\*?) (?P<at>[a-z0-9+]+)")
 _HOOK_KINDS: Final = ("fill", "wrap", "patch", "fetch")
 _T = TypeVar("_T")
+_NOTHING: Final = Interface("", "", "", "", {}, {}, *[()] * 11)
 
 
 @cache
@@ -101,12 +103,32 @@ def _each(reader: Reader, key: str, make: Callable[[Reader], _T]) -> tuple[_T, .
     return tuple(made)
 
 
+def _like(reader: Reader, base: Interface) -> CallSpec:
+    """Return the base generation's call under this one's number; how guests reach it is not carried over."""
+    name = reader.name()
+    try:
+        call = base.call(reader.text("as", name))
+    except KeyError as error:
+        raise reader.error(f"generation {base.generation} has no such call") from error
+    sections = ("3.2", *call.sections[1:])
+    bare = replace(call, answers=(), presence=(), queue=(), drains=False, linux=(), linux_note="")
+    return replace(bare, number=reader.number("number"), name=name, sections=sections)
+
+
+def _calls(reader: Reader, types: _Types, base: Interface) -> tuple[CallSpec, ...]:
+    own = _each(reader, "call", lambda entry: _call(entry, types))
+    taken = _each(reader, "like", lambda entry: _like(entry, base))
+    return tuple(sorted((*own, *taken), key=lambda call: call.number)) if taken else own
+
+
 def _interface(reader: Reader, generation: str) -> Interface:
-    types = reader.numbers("types")
+    base_name = reader.text("base", "")
+    base = load_interface(base_name) if base_name else _NOTHING
+    types = base.types | reader.numbers("types")
     enums = _each(reader, "enum", _enumeration)
     structures = _each(reader, "structure", _structure)
-    sizes = types | {enum.name: ENUM_BITS for enum in enums} | {"Call": ENUM_BITS}
-    frames = {structure.name.upper(): structure.size * 8 for structure in structures}
+    sizes = types | {enum.name: ENUM_BITS for enum in (*base.enums, *enums)} | {"Call": ENUM_BITS}
+    frames = {structure.name.upper(): structure.size * 8 for structure in (*base.structures, *structures)}
     known = _Types(sizes, frames)
     interface = Interface(
         generation=generation,
@@ -114,13 +136,13 @@ def _interface(reader: Reader, generation: str) -> Interface:
         dispatch=reader.text("dispatch"),
         years=reader.text("years"),
         types=types,
-        memory=reader.texts("memory"),
-        calls=_each(reader, "call", lambda entry: _call(entry, known)),
+        memory=base.memory | reader.texts("memory"),
+        calls=_calls(reader, known, base),
         jump_points=_each(reader, "jump_point", lambda entry: _jump_point(entry, known)),
         enums=enums,
         constants=_each(reader, "constant", _constant),
         structures=structures,
-        groups=_each(reader, "group", lambda entry: Group(entry.text("name"), entry.text("title"))),
+        groups=(*base.groups, *_each(reader, "group", lambda entry: Group(entry.text("name"), entry.text("title")))),
         presence=_each(reader, "presence", _presence),
         wholes=_each(reader, "whole", _whole),
         acceptance=_each(reader, "acceptance", _acceptance),
