@@ -12,6 +12,9 @@
 extern bool on_bundled_kernel; /* the kernel answers kcheck, kbench and kinfo; else it is a Linux */
 extern bool is_first_process;  /* PID 1: the machine is ours to end */
 
+/* The path of another of our programs: beside this one. The text is valid until the next call. */
+const char *program_path(const char *name);
+
 void channel_open(void);
 void channel_send(struct line *line);		/* one result line */
 void channel_say(const char *a, const char *b); /* the same, two texts joined */

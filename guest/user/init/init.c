@@ -5,7 +5,7 @@
  * line say what to do (enum at `struct orders`); on Linux unknown words of the kernel's command line arrive here, those
  * with `=` in the environment.
  */
-#include "channel.h"
+#include "check.h"
 
 struct orders {
 	bool check, bench;
@@ -99,9 +99,32 @@ NORETURN void fault_uncaught(const struct fault *fault)
 	finish(0, 1, 1);
 }
 
+static struct line own_path;
+
+const char *program_path(const char *name)
+{
+	struct line *path = &own_path;
+	u32 end = path->used; /* behind the last slash of our own path */
+
+	line_text(path, name);
+	path->text[path->used] = '\0';
+	path->used = end;
+	return path->text;
+}
+
+static void remember_path(const char *own)
+{
+	u32 length = text_length(own);
+
+	while (length && own[length - 1] != '/')
+		length--;
+	line_bytes(&own_path, own, length);
+}
+
 int main(int argc, char **argv, char **envp)
 {
 	struct orders orders = read_orders(argc, argv, envp);
+	struct tally total = {0, 0};
 
 	channel_open();
 	if (!on_bundled_kernel)
@@ -109,6 +132,9 @@ int main(int argc, char **argv, char **envp)
 	channel_say("mark userland", "");
 	if (orders.trial)
 		end_badly(orders.trial);
+	remember_path(argv[0]);
 	fault_handlers_install();
-	finish(1, 0, orders.status);
+	if (orders.check)
+		total = checks_run();
+	finish(total.passed, total.failed, orders.status);
 }

@@ -32,7 +32,9 @@ static CDECL void on_fault(u32 number, const struct signal_info *info, struct si
 
 s32 handle_signal(u32 number, u32 handler, u32 flags)
 {
-	struct rt_action action = {handler, flags | SA_RESTORER, ADDRESS(rt_restorer), 0};
+	/* SA_SIGINFO, not the call that set the action, decides the kind of frame and so the way back. */
+	u32 restorer = flags & SA_SIGINFO ? ADDRESS(rt_restorer) : ADDRESS(old_restorer);
+	struct rt_action action = {handler, flags | SA_RESTORER, restorer, 0};
 
 	return call4(SYS_rt_sigaction, number, ADDRESS(&action), 0, sizeof(action.mask));
 }

@@ -62,13 +62,13 @@ system_call_fast:
 	popl %ebp
 	ret
 
-/* A handler returns here. In: ESP -> the frame behind the return address. The kernel restores every register. */
+/* A handler with SA_SIGINFO returns here. In: ESP -> the frame behind the return address. The kernel restores every register. */
 	.globl rt_restorer
 rt_restorer:
 	movl $SYS_rt_sigreturn, %eax
 	int $0x80
 
-/* The same for an action set by the old sigaction: its frame still holds the signal's number. */
+/* The same for an action without SA_SIGINFO: its frame still holds the signal's number. */
 	.globl old_restorer
 old_restorer:
 	popl %eax

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .zig import Program, link
 
-USER_PROGRAMS = ("init", "true")
+USER_PROGRAMS = ("args", "init", "true")
 ROM_MODES: Mapping[str, str] = {
     "openvmi.rom": "decline",
     "openvmi-native.rom": "native",
