@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``openvmi rom``: build, explain and verify ROM images. The work is :mod:`openvmi.rom`'s; here are files and words."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from .. import images
+from ..errors import ExitCode, InputError, UsageError
+from ..rom import (
+    MAX_FILE_BYTES,
+    Authority,
+    Finding,
+    RomFile,
+    RomMetadata,
+    RomMode,
+    Section,
+    accepted,
+    check,
+    explain,
+    parse,
+    rebuild,
+    summary,
+)
+
+_MODE = click.Choice([mode.value for mode in RomMode])
+BASE_IMAGE = "openvmi.rom"
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
+_AUTHORITIES = {"guest": "mainline guest", "text": "2.0 text", "bios": "BIOS"}
+
+
+def _address(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Return the address that ``value`` writes: decimal, or hexadecimal with 0x."""
+    try:
+        return int(value, 0)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a number such as 0xfc000000", ctx, param) from error
+
+
+@click.group()
+def command() -> None:
+    """Build, explain and verify ROM images."""
+
+
+@command.command()
+@_FILE
+@_JSON
+def info(file: Path, as_json: bool) -> None:
+    """Explain every field of FILE, any PC option ROM."""
+    data = read(file)
+    rom, sections = _named(file, lambda: parse(data)), explain(data)
+    if as_json:
+        images = [{"offset": image.offset, "bytes": len(image.data)} for image in rom.images]
+        content = {"file": str(file), "size": rom.size, "images": images, "sections": [s.as_dict() for s in sections]}
+        click.echo(json.dumps(content, indent=2))
+        return
+    lines = summary(rom)
+    for number, line in enumerate(lines):
+        click.echo(_printable(line))
+        for section in sections:
+            if section.image == number:
+                _show_section(section)
+
+
+@command.command()
+@_FILE
+@_JSON
+def verify(file: Path, as_json: bool) -> None:
+    """Apply the rules of a mainline guest, of the 2.0 text and of a BIOS to FILE.
+
+    Exit code: 0 all three take it, 1 one of them refuses it or it can't work, 2 not readable, or not an option ROM.
+    """
+    data = read(file)
+    rom = _named(file, lambda: parse(data))
+    findings = check(rom)
+    verdicts = {authority.value: accepted(rom, authority, findings) for authority in Authority}
+    if as_json:
+        found = [finding.as_dict() for finding in findings]
+        click.echo(json.dumps({"file": str(file), "accepted": verdicts, "findings": found}, indent=2))
+    else:
+        _show_findings(file, rom, findings, verdicts)
+    if not all(verdicts.values()):
+        click.get_current_context().exit(int(ExitCode.NOT_FINE))
+
+
+@command.command()
+@click.option(
+    "--mode",
+    type=_MODE,
+    default="decline",
+    show_default=True,
+    help="What the ROM answers.",
+)
+@click.option(
+    "--virtual-top",
+    callback=_address,
+    default="0",
+    help="Lowest address that the hypervisor uses; a multiple of 4 KiB. Default: nothing is reserved.",
+)
+@click.option("--manufacturer", default="openvmi", show_default=True, help="Printed by the guest.")
+@click.option("--product", default="VMI ROM", show_default=True, help="Printed by the guest.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
+def build(mode: str, virtual_top: int, manufacturer: str, product: str, output: Path) -> None:
+    """Build a ROM image from the code that this package carries; no compiler is needed."""
+    metadata = RomMetadata(RomMode(mode), virtual_top, manufacturer, product)
+    image = rebuild(images.path(BASE_IMAGE).read_bytes(), metadata)
+    write(output, image)
+    click.echo(f"{output}: {len(image)} bytes, mode {mode}")
+
+
+def read(file: Path) -> bytes:
+    """Return the content of ``file``, of which no more is read than an option ROM can have.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror}", where=str(file)) from error
+
+
+def write(file: Path, image: bytes) -> None:
+    """Write ``image`` to ``file``, whole or not at all.
+
+    Raises:
+        UsageError: it can't be written; what was there before stays.
+    """
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        if file.exists() and not file.is_file():
+            file.write_bytes(image)  # a device or a pipe: nothing to replace
+            return
+        draft.write_bytes(image)
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"can't be written: {error.strerror}", where=str(file)) from error
+
+
+def _named(file: Path, parse: Callable[[], RomFile]) -> RomFile:
+    """Run ``parse`` and add the file's name to its error."""
+    try:
+        return parse()
+    except InputError as error:
+        raise InputError(error.what, where=str(file), help=error.help) from error
+
+
+def _show_section(section: Section) -> None:
+    click.echo(f"  {section.title}")
+    for entry in section.entries:
+        line = f"    {entry.offset:#08x} {entry.size:>6}  {entry.name:<17} {entry.value:<23} {entry.meaning}"
+        click.echo(_printable(line))
+
+
+def _show_findings(file: Path, rom: RomFile, findings: list[Finding], verdicts: dict[str, bool]) -> None:
+    for finding in findings:
+        who = ", ".join(_AUTHORITIES[authority.value] for authority in finding.rule.authorities)
+        where = f" (image {finding.image})" if len(rom.images) > 1 else ""
+        click.echo(_printable(f"{finding.rule.severity.value:<6} {finding.rule.id:<16} {finding}{where} [{who}]"))
+        click.echo(f"{'':<23} {finding.rule.source}")
+    for authority, fine in verdicts.items():
+        click.echo(f"{file}: {_AUTHORITIES[authority]}: {'takes it' if fine else 'would not run it'}")
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with what a terminal might obey escaped: names in a ROM are anybody's."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
