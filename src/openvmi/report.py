@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from .machine.channel import ResultLine
+
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
@@ -88,23 +90,14 @@ class Report:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the channel: its text and when it came, in ns since the command began."""
-
-    text: str
-    time: int
-
-
-def parse_report(lines: Iterable[Line]) -> Report:
-    """Return what ``lines`` say; never raises, whatever they hold."""
+def parse_report(lines: Iterable[ResultLine]) -> Report:
+    """Return what ``lines`` of a result channel say; never raises, whatever they hold."""
     report = Report()
     for line in lines:
-        verb, _, rest = line.text.partition(" ")
         try:
-            _READERS.get(verb, _unknown)(report, rest.strip(), line.time)
+            _READERS.get(line.verb, _unknown)(report, line.text, line.at)
         except ValueError:
-            report.odd.append(line.text)
+            report.odd.append(f"{line.verb} {line.text}".rstrip())
     return report
 
 

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From what a user asks for to a machine's configuration: which kernel, which initrd, which words, which ROM.
+
+The bundled kernels have names (:data:`BUNDLED`); a path is anybody's kernel. A Linux without an initrd gets ours, whose
+``/init`` is the same program that the bundled kernel runs, and reports the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import images
+from .errors import InputError
+from .hypervisor import offer
+from .machine import MachineConfig
+
+# name on the command line: (image, paging mode that it needs)
+BUNDLED = {
+    "guest": ("guest.elf", "legacy"),
+    "guest-pae": ("guest-pae.elf", "pae"),
+    "plain": ("guest-plain.elf", "legacy"),
+    "plain-pae": ("guest-plain-pae.elf", "pae"),
+}
+DEFAULT_KERNEL = "guest"
+# The console where we listen, and a panic that ends the machine instead of hanging it.
+LINUX_WORDS = "console=ttyS0 panic=-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to boot.
+
+    Args:
+        kernel: name of a bundled kernel, or path of a bzImage or multiboot kernel.
+        hypervisor: name from :data:`openvmi.hypervisor.NAMES`.
+        initrd: initial ramdisk; None for our own when the kernel is a Linux.
+        append: command line; for the bundled guests, the words of ``/init`` stand after ``--``.
+        roms: option ROMs in place of the hypervisor's own.
+        memory_mib: guest RAM in MiB.
+        cpus: virtual CPUs.
+        accel: ``auto``, ``tcg`` or ``kvm``.
+        icount: count instructions; TCG only.
+        timeout: wall-clock limit in seconds.
+        console: file for the console, or None.
+    """
+
+    kernel: str = DEFAULT_KERNEL
+    hypervisor: str = "native"
+    initrd: Path | None = None
+    append: str = ""
+    roms: tuple[Path, ...] = ()
+    memory_mib: int = 128
+    cpus: int = 1
+    accel: str = "auto"
+    icount: bool = False
+    timeout: float = 60.0
+    console: Path | None = None
+
+
+def configure(request: Request) -> MachineConfig:
+    """Return the machine that ``request`` asks for; starts nothing.
+
+    Raises:
+        InputError: the kernel is neither a bundled one nor a file.
+        UsageError: a number out of range, or parts that don't fit together.
+        HarnessError: a bundled image has not been built.
+    """
+    kernel, paging = kernel_of(request.kernel)
+    bundled = paging != "any"
+    linux = not bundled and _is_linux(kernel)
+    ours = linux and request.initrd is None
+    return MachineConfig(
+        kernel=kernel,
+        initrd=images.path("linux-initrd.cpio") if ours else request.initrd,
+        append=f"{LINUX_WORDS} {request.append}".rstrip() if linux else request.append,
+        memory_mib=request.memory_mib,
+        cpus=request.cpus,
+        option_roms=offer(request.hypervisor, request.roms).roms,
+        accel=request.accel,
+        paging=paging,
+        icount=request.icount,
+        timeout=request.timeout,
+        expect_report=bundled or ours,
+        console_log=request.console,
+    )
+
+
+def kernel_of(name: str) -> tuple[Path, str]:
+    """Return the path of kernel ``name`` and the paging mode that it needs (``any`` when it is not ours).
+
+    A file wins over a bundled kernel of the same name only when it is written as a path, with a slash.
+
+    Raises:
+        InputError: neither a bundled kernel nor a file.
+        HarnessError: the bundled image has not been built.
+    """
+    if name in BUNDLED:
+        image, paging = BUNDLED[name]
+        return images.path(image), paging
+    path = Path(name)
+    if not path.exists():
+        raise InputError("no such kernel", where=name, help=f"a file, or one of: {', '.join(BUNDLED)}")
+    return path, "any"
+
+
+def _is_linux(kernel: Path) -> bool:
+    """Say whether the file has the boot header of a Linux (Linux Documentation/x86/boot.txt)."""
+    try:
+        with kernel.open("rb") as file:
+            return file.read(0x206)[0x202:] == b"HdrS"
+    except OSError:
+        return False  # the machine's own inspection says what is wrong

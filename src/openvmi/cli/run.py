@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``openvmi run``: boot a kernel, bare or under a ROM, and exit with what it says.
+
+QEMU is started first; whatever else is needed is imported while the guest boots.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..boot import BUNDLED, DEFAULT_KERNEL, Request, configure
+from ..errors import ExitCode, UsageError
+from ..hypervisor import NAMES
+from ..machine import Machine, make_plan
+
+if TYPE_CHECKING:
+    from ..machine.outcome import Outcome
+
+_SECONDS = 60.0
+_SECONDS_AT_A_TERMINAL = 3600.0
+PATH = click.Path(path_type=Path)
+
+
+@click.command("run")
+@click.option("--kernel", default=DEFAULT_KERNEL, show_default=True, help=f"A file, or one of {', '.join(BUNDLED)}.")
+@click.option("--initrd", type=PATH, help="Initial ramdisk; a Linux without one gets our own /init.")
+@click.option("--append", default="", help="Kernel command line; words for the bundled guest's /init follow `--`.")
+@click.option("--hypervisor", type=click.Choice(NAMES), help="What the machine offers.  [default: native]")
+@click.option(
+    "--rom", "roms", type=PATH, multiple=True, help="Option ROM in place of the hypervisor's own; repeatable."
+)
+@click.option("--memory", "memory_mib", default=128, show_default=True, metavar="MIB", help="Guest RAM in MiB.")
+@click.option("--cpus", default=1, show_default=True, help="Virtual CPUs.")
+@click.option("--accel", default="auto", show_default=True, type=click.Choice(["auto", "tcg", "kvm"]))
+@click.option("--icount", is_flag=True, help="Count instructions: the guest's clocks repeat exactly.")
+@click.option("--timeout", type=float, metavar="S", help="Wall-clock limit.  [default: 60, at a terminal 3600]")
+@click.option("--json", "json_file", type=PATH, help="Write what happened to this file; - for stdout.")
+@click.option("--console", type=PATH, help="Write the console to this file too.")
+@click.option("--quiet", is_flag=True, help="Do not show the console.")
+@click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
+def command(  # noqa: PLR0913 - one parameter for each option
+    *,
+    kernel: str,
+    initrd: Path | None,
+    append: str,
+    hypervisor: str | None,
+    roms: tuple[Path, ...],
+    memory_mib: int,
+    cpus: int,
+    accel: str,
+    icount: bool,
+    timeout: float | None,
+    json_file: Path | None,
+    console: Path | None,
+    quiet: bool,
+    dry_run: bool,
+) -> int:
+    """Boot a kernel, bare or under a ROM, and exit with its status.
+
+    Alone, it boots the bundled guest under `native`: it checks itself and runs its benchmarks. Ctrl-A x ends it.
+    """
+    began = _process_start()
+    request = Request(
+        kernel=kernel,
+        hypervisor=hypervisor or "native",
+        initrd=initrd,
+        append=append,
+        roms=roms,
+        memory_mib=memory_mib,
+        cpus=cpus,
+        accel=accel,
+        icount=icount,
+        timeout=timeout if timeout is not None else _default_limit(),
+        console=console,
+    )
+    config = configure(request)
+    if dry_run:
+        click.echo(make_plan(config).shell_line())
+        return ExitCode.OK
+    _check_json(json_file)
+    machine = Machine(config, console_sink=None if quiet else _show, command_start=began)
+    outcome = _run(machine)
+    _tell(machine, request, outcome, json_file)
+    return outcome.exit_code
+
+
+def _run(machine: Machine) -> Outcome:
+    with machine:
+        _announce(machine)
+        if not sys.stdin.isatty():
+            return machine.wait()
+        from ..machine.terminal import Terminal
+
+        with Terminal(machine):
+            return machine.wait()
+
+
+def _default_limit() -> float:
+    return _SECONDS_AT_A_TERMINAL if sys.stdin is not None and sys.stdin.isatty() else _SECONDS
+
+
+def _process_start() -> int:
+    """Return when this process began, as time.monotonic_ns() has it: the interpreter's start is part of our time."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text("ascii").rpartition(") ")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return time.monotonic_ns()
+    since_boot = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return time.monotonic_ns() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_boot)
+
+
+def _show(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _announce(machine: Machine) -> None:
+    if machine.plan is not None:
+        choice = machine.plan.accel
+        click.echo(f"openvmi: running on {choice.name}: {choice.reason}", err=True)
+
+
+def _check_json(file: Path | None) -> None:
+    """Refuse a file that can't be written before the guest has run, not after."""
+    if file is None or str(file) == "-":
+        return
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
+
+
+def _tell(machine: Machine, request: Request, outcome: Outcome, json_file: Path | None) -> None:
+    from ..account import account, summary_line
+    from ..report import parse_report
+
+    report = parse_report(outcome.report)
+    if json_file is not None and machine.plan is not None:
+        _write_json(json_file, account(machine.plan, request, outcome, report, machine.console.text))
+    for warning in outcome.warnings:
+        click.echo(f"openvmi: warning: {warning}", err=True)
+    if outcome.ok and not sys.stderr.isatty():
+        return
+    if not outcome.ok and machine.config.expect_report is False and outcome.status is None:
+        _last_lines(outcome)
+    click.echo(f"openvmi: {summary_line(outcome, report)}", err=True)
+    for fail in report.fails:
+        click.echo(f"openvmi: failed check: {fail}", err=True)
+    if outcome.log is not None and not outcome.ok:
+        click.echo(f"  help: the whole console is in {outcome.log}", err=True)
+
+
+def _last_lines(outcome: Outcome) -> None:
+    for line in outcome.console_tail:
+        click.echo(f"  | {line}", err=True)
+
+
+def _write_json(file: Path, data: dict[str, object]) -> None:
+    import json
+
+    text = json.dumps(data, indent=2)
+    if str(file) == "-":
+        click.echo(text)
+        return
+    try:
+        file.write_text(text + "\n")
+    except OSError as error:
+        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
