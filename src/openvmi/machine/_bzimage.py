@@ -37,12 +37,12 @@ def inspect_bzimage(file: KernelFile) -> KernelInfo:
     """
     version = _field(file, "<H", _VERSION)
     if version < _OLDEST:
-        raise InputError(f"boot protocol {_dotted(version)} is too old", where=str(file.path))
+        raise InputError(f"boot protocol {_dotted(version)} is too old", where=file.path)
     setup = ((_field(file, "<B", _SETUP_SECTS) or 4) + 1) * _SECTOR
     _refuse_truncated(file, setup)
     if _is_64_bit(file, version, setup):
         raise InputError(
-            "a 64-bit kernel, and this is a 32-bit machine", where=str(file.path), help="give a kernel built for i386"
+            "a 64-bit kernel, and this is a 32-bit machine", where=file.path, help="give a kernel built for i386"
         )
     return KernelInfo(
         path=file.path,
@@ -57,7 +57,7 @@ def inspect_bzimage(file: KernelFile) -> KernelInfo:
 def _field(file: KernelFile, form: str, offset: int) -> int:
     size = struct.calcsize(form)
     if offset + size > len(file.head):
-        raise InputError("a truncated bzImage: it ends in its setup header", where=str(file.path))
+        raise InputError("a truncated bzImage: it ends in its setup header", where=file.path)
     value: int = struct.unpack_from(form, file.head, offset)[0]
     return value
 
@@ -76,7 +76,7 @@ def _refuse_truncated(file: KernelFile, setup: int) -> None:
     expected = setup + _system_size(file)
     if file.size + 15 < expected:
         raise InputError(
-            f"a truncated bzImage: {file.size} bytes, and its header announces {expected}", where=str(file.path)
+            f"a truncated bzImage: {file.size} bytes, and its header announces {expected}", where=file.path
         )
 
 

@@ -59,43 +59,43 @@ def inspect_multiboot(file: KernelFile, header: int) -> KernelInfo:
 
 def _end_by_addresses(file: KernelFile, header: int) -> int:
     if header + _ADDRESSES_SIZE > len(file.head):
-        raise InputError("a truncated multiboot kernel: it ends in its header", where=str(file.path))
+        raise InputError("a truncated multiboot kernel: it ends in its header", where=file.path)
     at, load, load_end, bss_end = struct.unpack_from("<IIII", file.head, header + _HEADER_SIZE)
     start = header - (at - load)
     if at < load or start < 0:
-        raise InputError("the multiboot header's load addresses are impossible", where=str(file.path))
+        raise InputError("the multiboot header's load addresses are impossible", where=file.path)
     end: int = load_end or load + file.size - start
     if start + end - load > file.size:
-        raise InputError("a truncated multiboot kernel: it ends before its load address does", where=str(file.path))
+        raise InputError("a truncated multiboot kernel: it ends before its load address does", where=file.path)
     return max(end, int(bss_end))
 
 
 def _end_by_elf(file: KernelFile) -> int:
     _refuse_foreign_elf(file)
     if len(file.head) < 52:
-        raise InputError("a truncated ELF file", where=str(file.path))
+        raise InputError("a truncated ELF file", where=file.path)
     offset, entry_size, count = struct.unpack_from("<I", file.head, 28) + struct.unpack_from("<HH", file.head, 42)
     table = file.read(offset, entry_size * count)
     if entry_size != _PHENTSIZE or len(table) < entry_size * count:
-        raise InputError("a truncated ELF file: no room for its program headers", where=str(file.path))
+        raise InputError("a truncated ELF file: no room for its program headers", where=file.path)
     ends = [_segment_end(file, table, index) for index in range(count)]
     if not any(ends):
-        raise InputError("an ELF file with nothing to load", where=str(file.path))
+        raise InputError("an ELF file with nothing to load", where=file.path)
     return max(ends)
 
 
 def _refuse_foreign_elf(file: KernelFile) -> None:
     if file.head[:4] != b"\x7fELF":
-        raise InputError("a multiboot header without load addresses, in a file that is not ELF", where=str(file.path))
+        raise InputError("a multiboot header without load addresses, in a file that is not ELF", where=file.path)
     if file.head[4:5] == b"\x02":
         raise InputError(
             "a 64-bit ELF kernel, and this is a 32-bit machine",
-            where=str(file.path),
+            where=file.path,
             help="build it for i386 (ELF class 32)",
         )
     machine = int.from_bytes(file.head[18:20], "little")
     if file.head[4:6] != b"\x01\x01" or machine != _EM_386:
-        raise InputError(f"an ELF kernel for another architecture (machine {machine})", where=str(file.path))
+        raise InputError(f"an ELF kernel for another architecture (machine {machine})", where=file.path)
 
 
 def _segment_end(file: KernelFile, table: bytes, index: int) -> int:
@@ -105,6 +105,6 @@ def _segment_end(file: KernelFile, table: bytes, index: int) -> int:
     if offset + filesz > file.size:
         raise InputError(
             f"a truncated ELF kernel: {file.size} bytes, and segment {index} ends at {offset + filesz}",
-            where=str(file.path),
+            where=file.path,
         )
     return int(paddr + max(memsz, filesz))

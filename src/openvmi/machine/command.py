@@ -13,10 +13,10 @@ Why the channels are what they are:
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from .config import Drive, MachineConfig, Nic
+from .config import Drive, MachineConfig, Nic, StrPath
 
 Option = tuple[str, ...]
 
@@ -38,7 +38,7 @@ class Endpoints:
     ram: int | None = None
 
 
-def qemu_command(config: MachineConfig, binary: Path, accel: str, endpoints: Endpoints | None = None) -> list[str]:
+def qemu_command(config: MachineConfig, binary: StrPath, accel: str, endpoints: Endpoints | None = None) -> list[str]:
     """Return the argument vector that runs ``config``.
 
     Args:
@@ -48,7 +48,7 @@ def qemu_command(config: MachineConfig, binary: Path, accel: str, endpoints: End
         endpoints: descriptors to use; None gives a command for a person: console on the terminal, result channel on
             stderr, no monitors.
     """
-    return [str(binary), *(word for option in qemu_options(config, accel, endpoints) for word in option)]
+    return [os.fspath(binary), *(word for option in qemu_options(config, accel, endpoints) for word in option)]
 
 
 def qemu_options(config: MachineConfig, accel: str, endpoints: Endpoints | None = None) -> list[Option]:
@@ -63,12 +63,12 @@ def qemu_options(config: MachineConfig, accel: str, endpoints: Endpoints | None 
     ]
 
 
-def shell_line(config: MachineConfig, binary: Path, accel: str) -> str:
+def shell_line(config: MachineConfig, binary: StrPath, accel: str) -> str:
     """Return the command as a line for a shell, one option and its value on each line."""
     from shlex import join  # noqa: PLC0415 - only when printed
 
     options = qemu_options(config, accel)
-    return " \\\n  ".join([join([str(binary)]), *(join(option) for option in options)])
+    return " \\\n  ".join([join([os.fspath(binary)]), *(join(option) for option in options)])
 
 
 def _board(config: MachineConfig, accel: str, endpoints: Endpoints | None) -> list[Option]:
@@ -97,9 +97,9 @@ def _memory_backend(config: MachineConfig, endpoints: Endpoints | None) -> str:
 
 
 def _boot(config: MachineConfig) -> list[Option]:
-    boot: list[Option] = [("-kernel", str(config.kernel))]
+    boot: list[Option] = [("-kernel", os.fspath(config.kernel))]
     if config.initrd is not None:
-        boot.append(("-initrd", str(config.initrd)))
+        boot.append(("-initrd", os.fspath(config.initrd)))
     if config.append:
         boot.append(("-append", config.append))
     boot += [("-option-rom", _value(path)) for path in config.option_roms]
@@ -147,6 +147,6 @@ def _printable_channels() -> list[Option]:
     ]
 
 
-def _value(path: Path) -> str:
+def _value(path: StrPath) -> str:
     """Write a path as the value of a sub-option, where a comma is written twice."""
-    return str(path).replace(",", ",,")
+    return os.fspath(path).replace(",", ",,")

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import UsageError
+
+# A path in any form. Nothing before QEMU's start imports pathlib: 3 ms of the time to the guest's first instruction.
+StrPath = str | os.PathLike[str]
 
 MIB = 1 << 20
 ACCELERATORS = ("auto", "tcg", "kvm")
@@ -26,7 +29,7 @@ class Drive:
         read_only: the guest can't write to it.
     """
 
-    path: Path
+    path: StrPath
     read_only: bool = False
 
 
@@ -73,13 +76,13 @@ class MachineConfig:
         UsageError: a number or name is out of its range.
     """
 
-    kernel: Path
-    initrd: Path | None = None
+    kernel: StrPath
+    initrd: StrPath | None = None
     append: str = ""
     memory_mib: int = 128
     cpus: int = 1
     cpu_model: str = "qemu32"
-    option_roms: tuple[Path, ...] = ()
+    option_roms: tuple[StrPath, ...] = ()
     drives: tuple[Drive, ...] = ()
     nics: tuple[Nic, ...] = ()
     accel: str = "auto"
@@ -89,9 +92,9 @@ class MachineConfig:
     timeout: float = 60.0
     exit_grace: float = 2.0
     expect_report: bool = False
-    console_log: Path | None = None
+    console_log: StrPath | None = None
     keep_log: bool = False
-    qemu: Path | None = None
+    qemu: StrPath | None = None
     extra_args: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import GuestTimeoutError, HarnessError, UsageError
+from ..errors import GuestTimeoutError, HarnessError
+from .config import StrPath
 from .pump import Stop
 
 _WINDOW = 256 * 1024
@@ -23,19 +24,16 @@ class ConsoleLog:
     """The file that the whole console goes to.
 
     Args:
-        path: the file, made anew; None for a temporary one, which has no name until it is kept, so that nothing is left
+        path: the file's name; None for a temporary one, which has no name until it is kept, so that nothing is left
             behind even if this process is killed.
-
-    Raises:
-        UsageError: ``path`` can't be written.
+        fd: the open file, ours from now on; None exactly if ``path`` is.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, path: StrPath | None = None, fd: int | None = None) -> None:
+        self.path = None if path is None else Path(path)
         self.warning = ""
         self._folder = ""
-        # a named pipe without a reader is an error here, not a wait
-        self._fd = None if path is None else _create(path)
+        self._fd = fd
 
     def write(self, data: bytes) -> None:
         """Append ``data``. Trouble, for example a full disk, ends the log and not the machine."""
@@ -87,13 +85,6 @@ class ConsoleLog:
             else:
                 self.path = path
             return
-
-
-def _create(path: Path) -> int:
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
-    except OSError as error:
-        raise UsageError(f"can't write the console's file: {error.strerror}", where=str(path)) from error
 
 
 class Console:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import InputError, UsageError
-from .config import MIB, MachineConfig
+from .config import MIB, MachineConfig, StrPath
 from .kernel import KernelInfo, file_size, inspect_kernel
 
 ROM_WINDOW = 0x20000
@@ -46,7 +48,7 @@ def _check_memory(config: MachineConfig, kernel: KernelInfo) -> None:
     if kernel.needs > room:
         raise UsageError(
             f"{config.memory_mib} MiB of memory are too small for this kernel",
-            where=str(config.kernel),
+            where=os.fspath(config.kernel),
             help=f"give at least {_mib(kernel.needs)} MiB",
         )
     if config.initrd is None:
@@ -55,14 +57,14 @@ def _check_memory(config: MachineConfig, kernel: KernelInfo) -> None:
     if size > config.memory:
         raise UsageError(
             f"an initrd of {size} bytes is larger than the memory of {config.memory_mib} MiB",
-            where=str(config.initrd),
+            where=os.fspath(config.initrd),
             help=f"give at least {_mib(kernel.needs + size + _TOP_RESERVED)} MiB",
         )
     top = min(room - _TOP_RESERVED, kernel.initrd_limit + 1)
     if kernel.needs + size + _PAGE > top:
         raise UsageError(
             f"no room for kernel and initrd ({size} bytes) in {config.memory_mib} MiB",
-            where=str(config.initrd),
+            where=os.fspath(config.initrd),
             help=f"give at least {_mib(kernel.needs + size + _TOP_RESERVED + _PAGE)} MiB"
             if top < kernel.initrd_limit
             else f"this kernel takes an initrd only below {kernel.initrd_limit:#x}",
@@ -74,7 +76,7 @@ def _check_append(config: MachineConfig, kernel: KernelInfo) -> None:
     if length > kernel.append_limit:
         raise UsageError(
             f"the command line has {length} bytes, and this kernel takes {kernel.append_limit}",
-            where=str(config.kernel),
+            where=os.fspath(config.kernel),
         )
 
 
@@ -86,16 +88,19 @@ def _check_roms(config: MachineConfig) -> None:
             raise InputError(
                 f"too large for an option ROM: {size} bytes, and the window at 0xc0000 has "
                 f"{ROM_WINDOW - ROM_WINDOW_RESERVED}",
-                where=str(path),
+                where=os.fspath(path),
             )
-        _check_rom_image(path.read_bytes(), str(path))
+        _check_rom_image(path)
         used += -(-size // _ROM_ALIGN) * _ROM_ALIGN
     if used > ROM_WINDOW - ROM_WINDOW_RESERVED:
         raise UsageError(f"the option ROMs need {used} bytes together, too many for the window at 0xc0000")
 
 
-def _check_rom_image(image: bytes, where: str) -> None:
+def _check_rom_image(path: StrPath) -> None:
     """Refuse what the BIOS would pass over in silence (PCI Firmware Specification 3.0, section 5.1)."""
+    where = os.fspath(path)
+    with open(path, "rb") as file:  # noqa: PTH123 - as in config.StrPath
+        image = file.read()
     if image[:2] != b"\x55\xaa" or len(image) < 3:
         raise InputError("not an option ROM: it does not begin with 55 AA", where=where)
     length = image[2] * 512
@@ -105,9 +110,9 @@ def _check_rom_image(image: bytes, where: str) -> None:
         raise InputError("an option ROM with a wrong checksum, which the BIOS would pass over", where=where)
 
 
-def _check_drive(path: object, size: int) -> None:
+def _check_drive(path: StrPath, size: int) -> None:
     if size % 512:
-        raise InputError(f"a raw disk image has whole sectors of 512 bytes, not {size} bytes", where=str(path))
+        raise InputError(f"a raw disk image has whole sectors of 512 bytes, not {size} bytes", where=os.fspath(path))
 
 
 def _mib(size: int) -> int:

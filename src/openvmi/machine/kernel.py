@@ -8,10 +8,11 @@ first. Entry: :func:`inspect_kernel`. The two formats have a module each: ``_bzi
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import InputError
+from .config import StrPath
 
 # The setup part of a bzImage is at most 64 sectors; the multiboot header lies in the first 8 KiB.
 HEAD_SIZE = 65536
@@ -44,7 +45,7 @@ class KernelInfo:
         append_limit: longest command line in bytes, without the terminating zero.
     """
 
-    path: Path
+    path: str
     kind: str
     version: str
     needs: int
@@ -62,7 +63,7 @@ class KernelFile:
         size: its length in bytes.
     """
 
-    path: Path
+    path: str
     head: bytes
     size: int
 
@@ -70,12 +71,12 @@ class KernelFile:
         """Return ``length`` bytes at ``offset``, fewer at the end of the file."""
         if offset + length <= len(self.head):
             return self.head[offset : offset + length]
-        with self.path.open("rb") as file:
+        with open(self.path, "rb") as file:  # noqa: PTH123 - as in config.StrPath
             file.seek(offset)
             return file.read(length)
 
 
-def inspect_kernel(path: Path) -> KernelInfo:
+def inspect_kernel(path: StrPath) -> KernelInfo:
     """Say what the kernel at ``path`` is.
 
     Raises:
@@ -92,22 +93,22 @@ def inspect_kernel(path: Path) -> KernelInfo:
     if header is not None:
         return inspect_multiboot(file, header)
     raise InputError(
-        f"not a kernel: {describe(file.head)}", where=str(path), help="give a bzImage or a multiboot 1 kernel"
+        f"not a kernel: {describe(file.head)}", where=os.fspath(path), help="give a bzImage or a multiboot 1 kernel"
     )
 
 
-def open_kernel(path: Path) -> KernelFile:
+def open_kernel(path: StrPath) -> KernelFile:
     """Read the head of the file at ``path``; raise :class:`InputError` when that can't be done."""
     size = file_size(path, "kernel")
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
             head = file.read(HEAD_SIZE)
     except OSError as error:
-        raise InputError(f"can't read the kernel: {error.strerror}", where=str(path)) from error
-    return KernelFile(path, head, size)
+        raise InputError(f"can't read the kernel: {error.strerror}", where=os.fspath(path)) from error
+    return KernelFile(os.fspath(path), head, size)
 
 
-def file_size(path: Path, what: str) -> int:
+def file_size(path: StrPath, what: str) -> int:
     """Return the size of a readable regular file.
 
     Args:
@@ -118,13 +119,13 @@ def file_size(path: Path, what: str) -> int:
         InputError: it is missing, empty, not a file, or can't be read.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
             size = file.seek(0, 2)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"can't read the {what}: {reason}", where=str(path)) from error
+        raise InputError(f"can't read the {what}: {reason}", where=os.fspath(path)) from error
     if size == 0:
-        raise InputError(f"the {what} is empty", where=str(path))
+        raise InputError(f"the {what} is empty", where=os.fspath(path))
     return size
 
 

@@ -10,62 +10,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..errors import HarnessError, UsageError
-from .accel import Choice, choose_accelerator
-from .channel import ResultChannel, ResultLine
-from .command import shell_line
 from .config import MachineConfig
-from .console import Console
-from .inputs import check_inputs
-from .kernel import KernelInfo
+from .launch import launch
+from .plan import Plan, make_plan
 from .process import interrupts_held
-from .pump import Reader, Stop
-from .qemu import Qemu, find_qemu
-from .run import Run
 
 if TYPE_CHECKING:
+    from .channel import ResultChannel, ResultLine
+    from .console import Console
     from .outcome import Outcome
+    from .pump import Reader
     from .qmp import Qmp
     from .ram import GuestRam
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A machine that could be started: all its inputs are checked.
-
-    Args:
-        config: what was asked for.
-        kernel: what its kernel is.
-        qemu: the QEMU that will run it.
-        accel: the accelerator, and why.
-    """
-
-    config: MachineConfig
-    kernel: KernelInfo
-    qemu: Qemu
-    accel: Choice
-
-    def shell_line(self) -> str:
-        """Return QEMU's command as a line for a shell, with the console on the terminal."""
-        return shell_line(self.config, self.qemu.path, self.accel.name)
-
-
-def make_plan(config: MachineConfig) -> Plan:
-    """Check ``config`` against files, QEMU and host, and start nothing.
-
-    Raises:
-        InputError: a file is missing or is not what it has to be.
-        UsageError: the parts don't fit together.
-        HarnessError: there is no QEMU that can be used, or no KVM although it was asked for.
-    """
-    kernel = check_inputs(config)
-    qemu = find_qemu(config.qemu)
-    accel = choose_accelerator(config.accel, paging=config.paging, icount=config.icount)
-    return Plan(config, kernel, qemu, accel)
+    from .run import Run
 
 
 class Machine:
@@ -79,8 +40,7 @@ class Machine:
 
     Attributes:
         config: as given.
-        plan: what was found out about it.
-        result: the result channel.
+        plan: what was found out about it; None before its start.
         outcome: how it ended; None while it has not.
     """
 
@@ -94,9 +54,9 @@ class Machine:
     ) -> None:
         self.config = config
         self.plan: Plan | None = None
-        self.result = ResultChannel(on_result)
         self.outcome: Outcome | None = None
         self._sink = console_sink
+        self._on_result = on_result
         self._command_start = time.monotonic_ns() if command_start is None else command_start
         self._run: Run | None = None
         self._ram: GuestRam | None = None
@@ -123,7 +83,10 @@ class Machine:
         self.plan = make_plan(self.config)
         try:
             with interrupts_held():
-                self._run = Run(self.plan, self.result, self._sink)
+                launched = launch(self.plan)
+                from .run import Run  # noqa: PLC0415 - all that is needed only now loads while the guest boots
+
+                self._run = Run(self.config, launched, self._sink, self._on_result)
         except BaseException:
             self.close()
             raise
@@ -144,7 +107,7 @@ class Machine:
 
     def wait_for(self, condition: Callable[[], bool], *, timeout: float) -> bool:
         """Carry the machine on until ``condition`` holds; False if it ends or ``timeout`` seconds pass before."""
-        return self._running().until(condition, timeout) is Stop.MET
+        return self._running().met(condition, timeout)
 
     def stop(self) -> Outcome:
         """End the machine now; return how it ended."""
@@ -171,9 +134,14 @@ class Machine:
         return self._running().console
 
     @property
+    def result(self) -> ResultChannel:
+        """The second serial port: what the guest has said about itself."""
+        return self._running().result
+
+    @property
     def pid(self) -> int:
         """QEMU's process id."""
-        return self._running().process.pid
+        return self._running().launched.process.pid
 
     @property
     def ram(self) -> GuestRam:
@@ -185,7 +153,7 @@ class Machine:
         if self._ram is None:
             from .ram import GuestRam  # noqa: PLC0415 - after QEMU's start
 
-            fd = self._running().wires.ram
+            fd = self._running().launched.wires.ram
             if fd is None:
                 raise UsageError("this machine's memory is not shared", help="configure it with share_memory=True")
             self._ram = GuestRam(fd, self.config.memory)
@@ -197,7 +165,7 @@ class Machine:
         if self._qmp is None:
             from .qmp import Qmp  # noqa: PLC0415 - 40 ms of imports
 
-            self._qmp = Qmp(self._running().wires.qmp)
+            self._qmp = Qmp(self._running().launched.wires.qmp)
         return self._qmp
 
     def add_input(self, fd: int, reader: Reader) -> None:

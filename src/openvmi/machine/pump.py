@@ -112,7 +112,8 @@ class Pump:
         if self._output:
             times.append(_WRITE_AGAIN)
         for key, _ in self._selector.select(max(0.0, min(times))):
-            if key.data:
+            # a reader before may have ended the machine, and all reading with it
+            if key.data and key.fd in self._selector.get_map():
                 self._read(key.fd, key.data)
         self._wake(time.monotonic())
         if self._output:

@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import HarnessError
 from ._cache import cached
+from .config import StrPath
 
 BINARIES = ("qemu-system-i386", "qemu-system-x86_64")
 # The oldest that is tested: Debian 12's. Older ones lack things that are used here, some of them silently.
@@ -28,7 +28,7 @@ class Qemu:
         version: major, minor, patch level.
     """
 
-    path: Path
+    path: str
     version: tuple[int, int, int]
 
     @property
@@ -37,14 +37,14 @@ class Qemu:
         return ".".join(map(str, self.version))
 
 
-def find_qemu(given: Path | None = None) -> Qemu:
+def find_qemu(given: StrPath | None = None) -> Qemu:
     """Return the QEMU to use: ``given``, else ``$OPENVMI_QEMU``, else one of :data:`BINARIES` on the PATH.
 
     Raises:
         HarnessError: there is none, it does not run, or it is older than :data:`OLDEST`.
     """
-    path = _locate(str(given) if given else os.environ.get("OPENVMI_QEMU", ""))
-    qemu = Qemu(Path(path), _version(path))
+    path = _locate(os.fspath(given) if given else os.environ.get("OPENVMI_QEMU", ""))
+    qemu = Qemu(path, _version(path))
     if qemu.version[:2] < OLDEST:
         raise HarnessError(
             f"QEMU {qemu.version_text} is too old: {OLDEST[0]}.{OLDEST[1]} or newer is needed", where=path, help=INSTALL

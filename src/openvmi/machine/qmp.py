@@ -48,6 +48,7 @@ class Qmp:
     def __init__(self, fd: int) -> None:
         self._client = QMPClient("openvmi")
         self._events: queue.SimpleQueue[QmpEvent] = queue.SimpleQueue()
+        self._reader: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openvmi-qmp", daemon=True)
         self._thread.start()
@@ -96,7 +97,7 @@ class Qmp:
         if self._loop.is_closed():
             return
         with suppress(HarnessError):  # it had ended already
-            self._call(self._client.disconnect(), 5.0)
+            self._call(self._disconnect(), 5.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -104,6 +105,12 @@ class Qmp:
     async def _connect(self, end: socket.socket) -> None:
         await self._client.connect(end)
         self._reader = asyncio.create_task(self._listen())
+
+    async def _disconnect(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        await self._client.disconnect()
 
     async def _listen(self) -> None:
         async for message in self._client.events:
@@ -119,5 +126,5 @@ class Qmp:
             raise HarnessError(f"QEMU did not answer within {timeout:g} s", where=f"QMP {what}") from None
         except ExecuteError as error:
             raise HarnessError(f"QEMU refused: {error}", where=f"QMP {what}") from error
-        except (QMPError, ExecInterruptedError, OSError) as error:
+        except (QMPError, ExecInterruptedError, EOFError, OSError) as error:
             raise HarnessError(f"the conversation with QEMU broke: {error}", where=f"QMP {what}") from error

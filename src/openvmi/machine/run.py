@@ -10,16 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .channel import PROTOCOL, ResultChannel
-from .command import qemu_command
+from .channel import PROTOCOL, ResultChannel, ResultLine
+from .config import MachineConfig
 from .console import Console, ConsoleLog
 from .events import Events
-from .process import QemuProcess, spawn
+from .launch import Launched
+from .process import QemuProcess
 from .pump import Pump, Stop
-from .wires import Wires
 
 if TYPE_CHECKING:
-    from .machine import Plan
     from .outcome import Evidence, Outcome, Verdict
 
 _STDERR_LIMIT = 1 << 16
@@ -33,65 +32,62 @@ class Run:
     """A started QEMU.
 
     Args:
-        plan: what to run.
-        result: takes the result channel.
+        config: what it runs.
+        launched: its process and channels; ours from now on.
         sink: shows the console, or None.
+        on_result: called with each line of the result channel, or None.
 
     Attributes:
-        started: time.monotonic_ns() at QEMU's start.
+        launched: as given.
         console: the console.
-        wires: the channels.
-        process: QEMU.
+        result: the result channel.
         pump: the wait loop.
-
-    Raises:
-        UsageError: the console's file can't be written.
-        HarnessError: QEMU can't be started.
     """
 
-    def __init__(self, plan: Plan, result: ResultChannel, sink: Callable[[bytes], object] | None) -> None:
-        config = plan.config
-        log = ConsoleLog(config.console_log)
-        self.wires = Wires(config.memory if config.share_memory else 0)
-        argv = qemu_command(config, plan.qemu.path, plan.accel.name, self.wires.endpoints)
-        self.started = time.monotonic_ns()
-        try:
-            self.process = spawn(argv, stdio=self.wires.stdio, inherit=self.wires.inherited())
-        except BaseException:
-            self.wires.close()
-            log.finish(keep=False)
-            raise
-        self.wires.close_theirs()
-        self.pump = Pump(lambda: self.process.poll() is not None, self.process.pidfd)
-        self.console = Console(log, self.pump.write, self.until, sink)
+    def __init__(
+        self,
+        config: MachineConfig,
+        launched: Launched,
+        sink: Callable[[bytes], object] | None = None,
+        on_result: Callable[[ResultLine], None] | None = None,
+    ) -> None:
+        self.launched = launched
+        self.pump = Pump(lambda: self._process.poll() is not None, launched.process.pidfd)
+        self.console = Console(ConsoleLog(config.console_log, launched.log), self.pump.write, self.until, sink)
+        self.result = ResultChannel(on_result)
         self._config = config
-        self._result = result
+        self._process = launched.process
         self._events = Events()
         self._stderr = bytearray()
-        self._state = _State(self.started / 1e9 + config.timeout)
-        self._watchdog = _Watchdog(self.process, config.timeout + _WATCHDOG_LATE)
+        self._state = _State(launched.started / 1e9 + config.timeout)
+        self._watchdog = _Watchdog(launched.process, config.timeout + _WATCHDOG_LATE)
         self._connect()
 
     def _connect(self) -> None:
-        self.pump.add(self.wires.console_out, self.console.feed, gentle=True)
-        self.pump.add(self.wires.result, self._take_result)
-        self.pump.add(self.wires.events, self._events.feed)
-        self.pump.add(self.wires.stderr, self._take_stderr)
-        self.pump.set_output(self.wires.console_in)
+        wires = self.launched.wires
+        self.pump.add(wires.console_out, self.console.feed, gentle=True)
+        self.pump.add(wires.result, self._take_result)
+        self.pump.add(wires.events, self._events.feed)
+        self.pump.add(wires.stderr, self._take_stderr)
+        self.pump.set_output(wires.console_in)
 
     def until(self, condition: Callable[[], bool], seconds: float = float("inf")) -> Stop:
         """Carry on until ``condition`` holds, ``seconds`` have passed, or the machine has ended for whatever reason."""
         limit = time.monotonic() + seconds
         stop = self.pump.run(condition, lambda: min(limit, self._state.deadline))
         if stop is Stop.LATE and time.monotonic() >= self._state.deadline:
-            self._state.timed_out = not self._result.ended
+            self._state.timed_out = not self.result.ended
             self._end()
             return Stop.ENDED
         return stop
 
+    def met(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Carry on as :meth:`until`; say whether ``condition`` came to hold."""
+        return self.until(condition, seconds) is Stop.MET
+
     def interrupt(self) -> None:
         """End the machine because somebody wants it."""
-        self._state.interrupted = self.process.poll() is None
+        self._state.interrupted = self._process.poll() is None
         self._end()
 
     def finish(self, command_start: int) -> Outcome:
@@ -99,8 +95,8 @@ class Run:
         from .outcome import Outcome, Times, judge  # noqa: PLC0415 - after QEMU's start
 
         self._end()
-        ended = time.monotonic_ns()
-        self._result.finish(ended - self.started)
+        duration = self._state.ended - self.launched.started
+        self.result.finish(duration)
         evidence = self._evidence()
         verdict = judge(evidence)
         log = self.console.log.finish(keep=self._config.keep_log or verdict.exit_code != 0)
@@ -108,14 +104,14 @@ class Run:
             how=verdict.how,
             exit_code=verdict.exit_code,
             reason=verdict.reason,
-            status=self._result.status,
-            qemu_status=self.process.returncode,
+            status=self.result.status,
+            qemu_status=self._process.returncode,
             stderr=evidence.stderr,
             times=Times(
-                to_start=self.started - command_start, duration=ended - self.started, marks=dict(self._result.marks)
+                to_start=self.launched.started - command_start, duration=duration, marks=dict(self.result.marks)
             ),
-            report=tuple(self._result.lines),
-            report_dropped=self._result.dropped,
+            report=tuple(self.result.lines),
+            report_dropped=self.result.dropped,
             console_tail=self.console.tail(),
             log=log,
             warnings=self._warnings(verdict),
@@ -124,15 +120,15 @@ class Run:
     def close(self) -> None:
         """End QEMU if it lives, and give every descriptor back. Harmless when repeated."""
         self._watchdog.cancel()
-        self.process.close()
+        self.launched.process.close()
         self.console.log.finish(keep=False)
         self.pump.close()
-        self.wires.close()
+        self.launched.wires.close()
 
     def _take_result(self, data: bytes) -> None:
-        before = self._result.ended
-        self._result.feed(data, time.monotonic_ns() - self.started)
-        if self._result.ended and not before:
+        before = self.result.ended
+        self.result.feed(data, time.monotonic_ns() - self.launched.started)
+        if self.result.ended and not before:
             self._state.deadline = min(self._state.deadline, time.monotonic() + self._config.exit_grace)
 
     def _take_stderr(self, data: bytes) -> None:
@@ -144,21 +140,22 @@ class Run:
 
     def _end(self) -> None:
         """End QEMU if it has not ended, and take what it left in the channels."""
-        if self.process.poll() is None:
+        if self._process.poll() is None:
             self._state.ended_by_us = True
-            self.process.end()
+            self._process.end()
+        self._state.ended = self._state.ended or time.monotonic_ns()
         self.pump.drain()
 
     def _evidence(self) -> Evidence:
         from .outcome import Evidence  # noqa: PLC0415
 
         return Evidence(
-            status=self._result.status,
-            panic=self._result.panic,
-            hello=self._result.hello is not None,
+            status=self.result.status,
+            panic=self.result.panic,
+            hello=self.result.hello is not None,
             expect_report=self._config.expect_report,
             shutdown=self._events.shutdown,
-            returncode=self.process.returncode,
+            returncode=self._process.returncode,
             timed_out=self._state.timed_out or self._watchdog.fired,
             interrupted=self._state.interrupted,
             complaint=self._state.complaint,
@@ -172,7 +169,7 @@ class Run:
         return "".join(line for line in lines if not (self._state.ended_by_us and "terminating on signal" in line))
 
     def _warnings(self, verdict: Verdict) -> tuple[str, ...]:
-        result, code = self._result, self.process.returncode
+        result, code = self.result, self._process.returncode
         found = [self.console.log.warning, self.console.warning]
         if result.hello not in {None, PROTOCOL}:
             found.append(f"the guest speaks version {result.hello!r} of the result protocol, not {PROTOCOL}")
@@ -195,6 +192,7 @@ class _State:
         interrupted: somebody wanted its end.
         ended_by_us: QEMU did not end by itself.
         complaint: why QEMU is taken for failed.
+        ended: time.monotonic_ns() when its end was noticed.
     """
 
     deadline: float
@@ -202,6 +200,7 @@ class _State:
     interrupted: bool = False
     ended_by_us: bool = False
     complaint: str = ""
+    ended: int = 0
 
 
 class _Watchdog:
