@@ -430,30 +430,30 @@ VMI_AT(vmi_dtr, base, VMI_DTR_base_OFFSET);
 /* SetInitialAPState: state in which an application processor starts; what is not here is power-on state */
 struct vmi_ap_state {
     unsigned int cr0;                       /* PE and PG must be set */
-    unsigned int cr2;
+    unsigned int cr2;                       /* last fault address */
     unsigned int cr3;                       /* physical address of the page-table root */
     unsigned int cr4;                       /* PAE as on the other CPUs */
     unsigned long long efer;                /* without LME and LMA */
     unsigned int eip;                       /* first instruction, in paravirtual mode */
-    unsigned int eflags;
-    unsigned int eax;
-    unsigned int ebx;
-    unsigned int ecx;
-    unsigned int edx;
-    unsigned int esp;
-    unsigned int ebp;
-    unsigned int esi;
-    unsigned int edi;
+    unsigned int eflags;                    /* flags */
+    unsigned int eax;                       /* general register */
+    unsigned int ebx;                       /* general register */
+    unsigned int ecx;                       /* general register */
+    unsigned int edx;                       /* general register */
+    unsigned int esp;                       /* stack pointer */
+    unsigned int ebp;                       /* general register */
+    unsigned int esi;                       /* general register */
+    unsigned int edi;                       /* general register */
     unsigned short cs;                      /* selector, loaded from the new GDT */
-    unsigned short ss;
-    unsigned short ds;
-    unsigned short es;
-    unsigned short fs;
-    unsigned short gs;
-    unsigned short ldtr;
+    unsigned short ss;                      /* stack selector */
+    unsigned short ds;                      /* selector */
+    unsigned short es;                      /* selector */
+    unsigned short fs;                      /* selector */
+    unsigned short gs;                      /* selector */
+    unsigned short ldtr;                    /* LDT selector; 0: none */
     unsigned short gdtr_limit;              /* GDT size in bytes, less one */
-    unsigned int gdtr_base;
-    unsigned int idtr_base;
+    unsigned int gdtr_base;                 /* linear address of this CPU's GDT */
+    unsigned int idtr_base;                 /* linear address of the IDT */
     unsigned short idtr_limit;              /* IDT size in bytes, less one */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_ap_state) == VMI_AP_STATE_SIZE, "vmi_ap_state: size");
@@ -486,15 +486,15 @@ VMI_AT(vmi_ap_state, idtr_limit, VMI_AP_STATE_idtr_limit_OFFSET);
 
 /* what IRET returns through, from ESP up; esp and ss only to user mode, es to gs only to virtual-8086 mode */
 struct vmi_iret_frame {
-    unsigned int eip;
+    unsigned int eip;                       /* where to go on */
     unsigned int cs;                        /* real RPL, also when returning to the kernel */
     unsigned int eflags;                    /* IF counts; IOPL does not (SetIOPLMask) */
-    unsigned int esp;
-    unsigned int ss;
-    unsigned int es;
-    unsigned int ds;
-    unsigned int fs;
-    unsigned int gs;
+    unsigned int esp;                       /* stack pointer */
+    unsigned int ss;                        /* stack selector */
+    unsigned int es;                        /* selector */
+    unsigned int ds;                        /* selector */
+    unsigned int fs;                        /* selector */
+    unsigned int gs;                        /* selector */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_iret_frame) == VMI_IRET_FRAME_SIZE, "vmi_iret_frame: size");
 VMI_AT(vmi_iret_frame, eip, VMI_IRET_FRAME_eip_OFFSET);

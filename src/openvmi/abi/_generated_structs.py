@@ -270,30 +270,30 @@ class ApState(Record):
 
     Args:
         cr0: PE and PG must be set.
-        cr2: see the structure.
+        cr2: last fault address.
         cr3: physical address of the page-table root.
         cr4: PAE as on the other CPUs.
         efer: without LME and LMA.
         eip: first instruction, in paravirtual mode.
-        eflags: see the structure.
-        eax: see the structure.
-        ebx: see the structure.
-        ecx: see the structure.
-        edx: see the structure.
-        esp: see the structure.
-        ebp: see the structure.
-        esi: see the structure.
-        edi: see the structure.
+        eflags: flags.
+        eax: general register.
+        ebx: general register.
+        ecx: general register.
+        edx: general register.
+        esp: stack pointer.
+        ebp: general register.
+        esi: general register.
+        edi: general register.
         cs: selector, loaded from the new GDT.
-        ss: see the structure.
-        ds: see the structure.
-        es: see the structure.
-        fs: see the structure.
-        gs: see the structure.
-        ldtr: see the structure.
+        ss: stack selector.
+        ds: selector.
+        es: selector.
+        fs: selector.
+        gs: selector.
+        ldtr: LDT selector; 0: none.
         gdtr_limit: GDT size in bytes, less one.
-        gdtr_base: see the structure.
-        idtr_base: see the structure.
+        gdtr_base: linear address of this CPU's GDT.
+        idtr_base: linear address of the IDT.
         idtr_limit: IDT size in bytes, less one.
     """
 
@@ -363,15 +363,15 @@ class IretFrame(Record):
     """What IRET returns through, from ESP up; esp and ss only to user mode, es to gs only to virtual-8086 mode.
 
     Args:
-        eip: see the structure.
+        eip: where to go on.
         cs: real RPL, also when returning to the kernel.
         eflags: IF counts; IOPL does not (SetIOPLMask).
-        esp: see the structure.
-        ss: see the structure.
-        es: see the structure.
-        ds: see the structure.
-        fs: see the structure.
-        gs: see the structure.
+        esp: stack pointer.
+        ss: stack selector.
+        es: selector.
+        ds: selector.
+        fs: selector.
+        gs: selector.
     """
 
     SIZE: ClassVar[int] = 36

@@ -70,7 +70,7 @@ def enums(interface: Interface) -> str:
 
 def _field_doc(structure: Structure) -> list[str]:
     lines = [f'    """{structure.doc[:1].upper()}{structure.doc[1:]}.', "", "    Args:"]
-    lines += [f"        {field.name}: {field.doc or 'see the structure'}." for field in structure.fields]
+    lines += [f"        {field.name}: {field.doc}." for field in structure.fields]
     return [*lines, '    """']
 
 

@@ -13,22 +13,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ExitCode, UsageError
-from . import emit_c, emit_python
+from . import emit_c, emit_pages, emit_python
 from .loader import load_interface
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = Path("src/openvmi/abi")
 INCLUDE = Path("firmware/include")
+PAGES = Path("docs/reference/abi")
 
 
 def outputs() -> dict[Path, str]:
     """Return every generated file, by its path in the source tree, with its content."""
-    current = load_interface("D")
+    current, old = load_interface("D"), load_interface("B")
+    pages = emit_pages.pages(current, old)
     return {
         INCLUDE / "vmi_abi.h": emit_c.header(current),
         INCLUDE / "vmi_abi.inc": emit_c.include(current),
         PACKAGE / "_generated_enums.py": emit_python.enums(current),
-        PACKAGE / "_generated_structs.py": emit_python.structs([current, load_interface("B")]),
+        PACKAGE / "_generated_structs.py": emit_python.structs([current, old]),
+        **{PAGES / name: text for name, text in pages.items()},
     }
 
 

@@ -112,7 +112,8 @@ def _like(reader: Reader, base: Interface) -> CallSpec:
         raise reader.error(f"generation {base.generation} has no such call") from error
     sections = ("3.2", *call.sections[1:])
     bare = replace(call, answers=(), presence=(), queue=(), drains=False, linux=(), linux_note="")
-    return replace(bare, number=reader.number("number"), name=name, sections=sections)
+    does = reader.text("does", call.does)
+    return replace(bare, number=reader.number("number"), name=name, does=does, sections=sections)
 
 
 def _calls(reader: Reader, types: _Types, base: Interface) -> tuple[CallSpec, ...]:
