@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from ..errors import UsageError
 from .model import FRAME, STACK_SLOTS, Argument, CallSpec, Enumeration, Interface, JumpPoint, Member
 
 REFERENCE = "vmi-abi.md"
+_NUMBER = re.compile(r"[0-9]{1,9}|0[xX][0-9A-Fa-f]{1,8}")
 _SEGMENTS = {
     "standard": "CS, SS, DS, ES flat; FS and GS never assumed",
     "cs-ss": "CS and SS only: DS and ES may hold user values",
@@ -48,10 +50,9 @@ def find(interface: Interface, which: str) -> CallSpec | JumpPoint:
 
 
 def _number(text: str) -> int | str:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return int(text) if text.isdecimal() else text
+    if not _NUMBER.fullmatch(text):
+        return text
+    return int(text, 16 if text[1:2] in {"x", "X"} else 10)
 
 
 def _nearest(interface: Interface, name: str) -> str:

@@ -12,6 +12,13 @@ from .model import TableError
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MISSING: Final = object()
+_KINDS: Final[dict[type, str]] = {
+    str: "a string",
+    int: "an integer",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 
 class Reader:
@@ -35,7 +42,7 @@ class Reader:
         if value is _MISSING:
             raise self.error(f"{key} is missing")
         if type(value) is not kind:
-            raise self.error(f"{key} is {value!r}, but has to be a {kind.__name__}")
+            raise self.error(f"{key} is {value!r}, but has to be {_KINDS[kind]}")
         return value
 
     def text(self, key: str, default: str | None = None) -> str:

@@ -46,6 +46,7 @@ def check_interface(interface: Interface) -> None:
     for point in interface.jump_points:
         _check_jump_point(point, interface, f"{where}: jump_point {point.name}")
     _check_references(interface, where)
+    _unique((f"VMI_{name}" for name in c_names(interface)), "C name", where)
 
 
 def _unique(values: Iterable[object], what: str, where: str) -> None:
@@ -68,7 +69,6 @@ def _check_names(interface: Interface, where: str) -> None:
     _unique((rule.name for rule in interface.presence), "presence rule", where)
     _unique((structure.name for structure in interface.structures), "structure", where)
     _unique((enum.name for enum in interface.enums), "enum", where)
-    _unique((f"VMI_{name}" for name in c_names(interface)), "C name", where)
 
 
 def c_names(interface: Interface) -> list[str]:
