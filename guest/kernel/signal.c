@@ -1,0 +1,304 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Signals: faults of a process and kill(), handlers on the user stack in Linux's frame layouts (old and real-time), return
+ * from them. Defaults are: ignore for SIGCHLD and its like, death for the rest. FPU state is not part of a frame here.
+ */
+#include "memory.h"
+#include "process.h"
+
+#define BIT(signal) (1ull << ((signal) - 1))
+#define USER_FLAGS 0x00050DD5 /* what a signal return may set: arithmetic flags, TF, DF, RF, AC */
+
+/* struct sigframe; the kernel returns through the vsyscall page, so no code stands on the stack. */
+struct signal_frame {
+	u32 return_address;
+	u32 signal;
+	struct user_context context;
+	u32 mask_high;
+};
+
+/* struct rt_sigframe with siginfo_t and struct ucontext. */
+struct rt_signal_frame {
+	u32 return_address;
+	u32 signal;
+	u32 info_pointer, context_pointer;
+	struct {
+		u32 signal, error, code, address;
+		u32 rest[28];
+	} info;
+	u32 flags, link;
+	u32 stack[3];
+	struct user_context context;
+	u64 mask;
+};
+
+_Static_assert(offsetof(struct rt_signal_frame, flags) == 16 + 128, "siginfo_t is 128 bytes");
+_Static_assert(offsetof(struct rt_signal_frame, mask) == 16 + 128 + 20 + 88, "struct ucontext");
+
+void signal_recalculate(struct process *process)
+{
+	if (process->pending & ~process->blocked)
+		set_work(process, WORK_SIGNAL);
+	else
+		__atomic_fetch_and(&process->work, ~(u32)WORK_SIGNAL, __ATOMIC_SEQ_CST);
+}
+
+static bool ignored(const struct process *process, u32 signal)
+{
+	u32 handler = process->actions[signal - 1].handler;
+
+	return handler == SIG_IGN || (handler == SIG_DFL && (signal == SIGCHLD || signal == SIGURG ||
+							     signal == SIGWINCH || signal == SIGCONT));
+}
+
+/* sched_lock held. */
+static void send_locked(struct process *process, u32 signal)
+{
+	if (ignored(process, signal))
+		return;
+	process->pending |= BIT(signal);
+	signal_recalculate(process);
+	if (process->work & WORK_SIGNAL)
+		wake(process);
+}
+
+void signal_send(struct process *process, u32 signal)
+{
+	u32 flags = spin_lock_irq(&sched_lock);
+
+	send_locked(process, signal);
+	spin_unlock_irq(&sched_lock, flags);
+}
+
+long sys_kill(struct regs *regs)
+{
+	u32 flags, signal = regs->ecx;
+	long answer = -ESRCH;
+
+	if (signal > SIGNALS)
+		return -EINVAL;
+	flags = spin_lock_irq(&sched_lock);
+	for (u32 i = 0; i < MAX_PROCESSES; i++) {
+		if (processes[i].state == SLOT_FREE || processes[i].pid != regs->ebx)
+			continue;
+		answer = 0;
+		if (signal != 0 && processes[i].state != ZOMBIE)
+			send_locked(&processes[i], signal);
+	}
+	spin_unlock_irq(&sched_lock, flags);
+	return answer;
+}
+
+static void save_context(struct user_context *context, const struct regs *regs, u64 mask, u32 address)
+{
+	u32 gs;
+
+	asm volatile("movl %%gs, %0" : "=r"(gs));
+	*context = (struct user_context){
+		.gs = gs & 0xFFFF, .fs = regs->fs & 0xFFFF, .es = regs->es & 0xFFFF, .ds = regs->ds & 0xFFFF,
+		.edi = regs->edi, .esi = regs->esi, .ebp = regs->ebp, .esp = regs->esp, .ebx = regs->ebx,
+		.edx = regs->edx, .ecx = regs->ecx, .eax = regs->eax, .trap = regs->vector, .error = regs->error,
+		.eip = regs->eip, .cs = regs->cs & 0xFFFF, .eflags = regs->eflags, .esp_at_signal = regs->esp,
+		.ss = regs->ss & 0xFFFF, .oldmask = (u32)mask, .cr2 = address,
+	};
+}
+
+/* Code and stack segments are not taken from the frame: nothing but the flat user ones is ever right here. */
+static void restore_context(struct regs *regs, const struct user_context *context)
+{
+	regs->edi = context->edi;
+	regs->esi = context->esi;
+	regs->ebp = context->ebp;
+	regs->ebx = context->ebx;
+	regs->edx = context->edx;
+	regs->ecx = context->ecx;
+	regs->eax = context->eax;
+	regs->eip = context->eip;
+	regs->esp = context->esp;
+	regs->ds = context->ds | 3;
+	regs->es = context->es | 3;
+	regs->fs = context->fs | 3;
+	regs->eflags = (context->eflags & USER_FLAGS) | EFLAGS_IF | EFLAGS_FIXED;
+	regs->cs = USER_CS;
+	regs->ss = USER_DS;
+}
+
+static u32 restorer(const struct signal_action *action, u32 offset)
+{
+	return (action->flags & SA_RESTORER) ? action->restorer : VSYSCALL_VA + offset;
+}
+
+static int push_old_frame(struct regs *regs, const struct signal_action *action, u32 signal, u64 mask, u32 address)
+{
+	u32 at = ALIGN_DOWN(regs->esp - (u32)sizeof(struct signal_frame) + 4, 16) - 4;
+	struct signal_frame frame = { .return_address = restorer(action, VSYSCALL_SIGRETURN), .signal = signal,
+				      .mask_high = (u32)(mask >> 32) };
+
+	save_context(&frame.context, regs, mask, address);
+	if (copy_out(at, &frame, sizeof frame) != 0)
+		return -EFAULT;
+	regs->esp = at;
+	regs->edx = regs->ecx = 0;
+	return 0;
+}
+
+static int push_rt_frame(struct regs *regs, const struct signal_action *action, u32 signal, u64 mask, u32 code,
+			 u32 address)
+{
+	u32 at = ALIGN_DOWN(regs->esp - (u32)sizeof(struct rt_signal_frame) + 4, 16) - 4;
+	struct rt_signal_frame frame = { .return_address = restorer(action, VSYSCALL_RT_SIGRETURN), .signal = signal,
+					 .info_pointer = at + offsetof(struct rt_signal_frame, info),
+					 .context_pointer = at + offsetof(struct rt_signal_frame, flags),
+					 .info = { .signal = signal, .code = code, .address = address },
+					 .mask = mask };
+
+	save_context(&frame.context, regs, mask, address);
+	if (copy_out(at, &frame, sizeof frame) != 0)
+		return -EFAULT;
+	regs->esp = at;
+	regs->edx = frame.info_pointer;
+	regs->ecx = frame.context_pointer;
+	return 0;
+}
+
+/* Lets the process run its handler for `signal`, or ends it. */
+static void act(struct regs *regs, u32 signal, u32 code, u32 address)
+{
+	struct process *process = current();
+	struct signal_action action = process->actions[signal - 1];
+	u64 mask = process->blocked;
+	int error;
+
+	if (action.handler == SIG_DFL || action.handler == SIG_IGN)
+		process_exit(signal);
+	if (action.flags & SA_SIGINFO)
+		error = push_rt_frame(regs, &action, signal, mask, code, address);
+	else
+		error = push_old_frame(regs, &action, signal, mask, address);
+	if (error != 0)
+		process_exit(SIGSEGV);
+	if (action.flags & SA_RESETHAND)
+		process->actions[signal - 1].handler = SIG_DFL;
+	process->blocked |= action.mask;
+	if (!(action.flags & SA_NODEFER))
+		process->blocked |= BIT(signal);
+	signal_recalculate(process);
+	regs->eax = signal; /* so that a handler with register arguments works as well */
+	regs->eip = action.handler;
+	regs->ds = regs->es = USER_DS;
+	regs->eflags &= ~(u32)EFLAGS_TF;
+}
+
+void signal_fault(struct regs *regs, u32 signal, u32 code, u32 address)
+{
+	/* Blocked or ignored faults would repeat for ever. */
+	if (current()->blocked & BIT(signal))
+		process_exit(signal);
+	act(regs, signal, code, address);
+}
+
+void signal_deliver(struct regs *regs)
+{
+	struct process *process = current();
+	u32 flags = spin_lock_irq(&sched_lock), signal = 0;
+	u64 ready = process->pending & ~process->blocked;
+
+	if (ready != 0) {
+		signal = (u32)ready != 0 ? (u32)__builtin_ctz((u32)ready) + 1
+					 : (u32)__builtin_ctz((u32)(ready >> 32)) + 33;
+		process->pending &= ~BIT(signal);
+	}
+	signal_recalculate(process);
+	spin_unlock_irq(&sched_lock, flags);
+	if (signal != 0 && !ignored(process, signal))
+		act(regs, signal, SI_USER, 0);
+}
+
+static long set_action(u32 signal, const struct signal_action *action)
+{
+	struct process *process = current();
+
+	if (signal == 0 || signal > SIGNALS || (action != NULL && (signal == SIGKILL || signal == SIGSTOP)))
+		return -EINVAL;
+	if (action != NULL) {
+		process->actions[signal - 1] = *action;
+		process->actions[signal - 1].mask &= ~(BIT(SIGKILL) | BIT(SIGSTOP));
+	}
+	return 0;
+}
+
+/* struct old_sigaction: handler, mask, flags, restorer. */
+long sys_sigaction(struct regs *regs)
+{
+	u32 words[4], signal = regs->ebx;
+	struct signal_action action, old;
+	long error = set_action(signal, NULL);
+
+	if (error != 0)
+		return error;
+	old = current()->actions[signal - 1];
+	if (regs->ecx != 0) {
+		if (copy_in(words, regs->ecx, sizeof words) != 0)
+			return -EFAULT;
+		action = (struct signal_action){ words[0], words[2], words[3], words[1] };
+		error = set_action(signal, &action);
+	}
+	if (error == 0 && regs->edx != 0) {
+		const u32 out[4] = { old.handler, (u32)old.mask, old.flags, old.restorer };
+
+		error = copy_out(regs->edx, out, sizeof out);
+	}
+	return error;
+}
+
+/* struct sigaction: handler, flags, restorer, 64-bit mask. */
+long sys_rt_sigaction(struct regs *regs)
+{
+	u32 signal = regs->ebx;
+	struct signal_action action, old;
+	long error = regs->esi == sizeof(u64) ? set_action(signal, NULL) : -EINVAL;
+
+	_Static_assert(sizeof(struct signal_action) == 20, "struct sigaction");
+	if (error != 0)
+		return error;
+	old = current()->actions[signal - 1];
+	if (regs->ecx != 0) {
+		if (copy_in(&action, regs->ecx, sizeof action) != 0)
+			return -EFAULT;
+		error = set_action(signal, &action);
+	}
+	if (error == 0 && regs->edx != 0)
+		error = copy_out(regs->edx, &old, sizeof old);
+	return error;
+}
+
+static long signal_return(struct regs *regs, const struct user_context *context, u64 mask)
+{
+	struct process *process = current();
+
+	process->blocked = mask & ~(BIT(SIGKILL) | BIT(SIGSTOP));
+	signal_recalculate(process);
+	restore_context(regs, context);
+	asm volatile("movl %0, %%gs" ::"r"(context->gs == 0 ? 0 : (context->gs & 0xFFFF) | 3));
+	return (long)regs->eax;
+}
+
+/* The handler's return popped the return address, the trampoline the signal number. */
+long sys_sigreturn(struct regs *regs)
+{
+	struct signal_frame frame;
+
+	if (copy_in(&frame, regs->esp - 8, sizeof frame) != 0)
+		process_exit(SIGSEGV);
+	return signal_return(regs, &frame.context, frame.context.oldmask | (u64)frame.mask_high << 32);
+}
+
+long sys_rt_sigreturn(struct regs *regs)
+{
+	struct rt_signal_frame frame;
+
+	if (copy_in(&frame, regs->esp - 4, sizeof frame) != 0)
+		process_exit(SIGSEGV);
+	return signal_return(regs, &frame.context, frame.mask);
+}
