@@ -44,6 +44,7 @@
 #define SYS_fcntl 55
 #define SYS_syslog 103
 #define SYS_uname 122
+#define SYS_personality 136
 #define SYS_sched_setscheduler 156
 #define SYS_sched_getaffinity 242
 

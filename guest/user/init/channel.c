@@ -60,12 +60,11 @@ void channel_open(void)
 
 void channel_send(struct line *line) { line_send(line, channel); }
 
-void channel_say(const char *a, const char *b)
+void channel_say(const char *text)
 {
 	struct line line;
 
-	line_start(&line, a);
-	line_text(&line, b);
+	line_start(&line, text);
 	channel_send(&line);
 }
 

@@ -16,8 +16,10 @@ extern bool is_first_process;  /* PID 1: the machine is ours to end */
 const char *program_path(const char *name);
 
 void channel_open(void);
+void linux_fix_addresses(char **argv, char **envp); /* may start /init anew */
+void linux_send_facts(void);
 void channel_send(struct line *line);		/* one result line */
-void channel_say(const char *a, const char *b); /* the same, two texts joined */
+void channel_say(const char *text); /* the same */
 void console_send(struct line *line);
 void channel_drain(void); /* returns when the UARTs are silent: their interrupts would be measured */
 NORETURN void power_off(int status);

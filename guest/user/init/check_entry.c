@@ -47,12 +47,13 @@ static void both_entries(const char *what, u32 number, u32 a, u32 b, u32 c)
 void check_entries(void)
 {
 	struct timeval slow, fast;
-	u32 address = map(PAGE, PROT_READ | PROT_WRITE);
+	u32 address;
 
 	if (!sysinfo_entry) {
 		check_skipped("entries", "no-fast-entry");
 		return;
 	}
+	address = map(PAGE, PROT_READ | PROT_WRITE);
 	both_entries("getpid", SYS_getpid, 0, 0, 0);
 	both_entries("getppid", SYS_getppid, 0, 0, 0);
 	both_entries("close of no file", SYS_close, BAD_FILE, 0, 0);
@@ -63,6 +64,7 @@ void check_entries(void)
 	both_entries("no such call", NO_SUCH_CALL, 0, 0, 0);
 	both_entries("no such call, largest", 0x7FFFFFFF, 0, 0, 0);
 	both_entries("no such call, negative", 0xFFFFFFFF, 0, 0, 0);
+	unmap(address, PAGE);
 	for (u32 i = 0; i < 16; i++) {
 		system_call(SYS_gettimeofday, ADDRESS(&slow), 0, 0, 0, 0, 0);
 		system_call_fast(SYS_gettimeofday, ADDRESS(&fast), 0, 0, 0, 0, 0);
@@ -74,6 +76,7 @@ void check_entries(void)
 	address = (u32)system_call_fast(SYS_mmap2, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (check(!map_failed(address), "mmap2 with six arguments by the fast entry"))
 		check(!write_faults(address), "what it mapped is there");
+	unmap(address, PAGE);
 }
 
 static void fill(struct registers *in, u32 seed)

@@ -5,6 +5,7 @@
  * line say what to do (enum at `struct orders`); on Linux unknown words of the kernel's command line arrive here, those
  * with `=` in the environment.
  */
+#include "bench.h"
 #include "check.h"
 
 struct orders {
@@ -127,14 +128,20 @@ int main(int argc, char **argv, char **envp)
 	struct tally total = {0, 0};
 
 	channel_open();
+	if (orders.bench && !orders.trial && !on_bundled_kernel)
+		linux_fix_addresses(argv, envp);
 	if (!on_bundled_kernel)
-		channel_say("hello 1", "");
-	channel_say("mark userland", "");
+		channel_say("hello 1");
+	channel_say("mark userland");
+	if (!on_bundled_kernel)
+		linux_send_facts();
 	if (orders.trial)
 		end_badly(orders.trial);
 	remember_path(argv[0]);
 	fault_handlers_install();
 	if (orders.check)
 		total = checks_run();
+	if (orders.bench)
+		bench_run(orders.only, orders.batches);
 	finish(total.passed, total.failed, orders.status);
 }

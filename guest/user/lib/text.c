@@ -84,15 +84,21 @@ void line_start(struct line *line, const char *text)
 	line_text(line, text);
 }
 
-/* One decimal digit off a 64-bit number; the compiler's own division would need a library. */
-static u32 divide_by_ten(u64 *value)
+/* Divides in place and returns the remainder; the compiler's own 64-bit division would need a library. */
+static u32 divide_in_place(u64 *value, u32 by)
 {
 	u32 high = (u32)(*value >> 32), low = (u32)*value, rest;
-	u32 quotient_high = high / 10;
+	u32 quotient_high = high / by;
 
-	__asm__("divl %4" : "=a"(low), "=d"(rest) : "0"(low), "1"(high % 10), "r"(10u) : "cc");
+	__asm__("divl %4" : "=a"(low), "=d"(rest) : "0"(low), "1"(high % by), "r"(by) : "cc");
 	*value = (u64)quotient_high << 32 | low;
 	return rest;
+}
+
+u64 divide(u64 value, u32 by)
+{
+	divide_in_place(&value, by);
+	return value;
 }
 
 void line_decimal(struct line *line, u64 value)
@@ -101,7 +107,7 @@ void line_decimal(struct line *line, u64 value)
 	u32 at = sizeof(digits);
 
 	do
-		digits[--at] = (char)('0' + divide_by_ten(&value));
+		digits[--at] = (char)('0' + divide_in_place(&value, 10));
 	while (value);
 	line_bytes(line, digits + at, sizeof(digits) - at);
 }
