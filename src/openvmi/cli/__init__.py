@@ -17,6 +17,7 @@ from ..errors import ExitCode, OpenVmiError
 
 COMMANDS = {
     "run": "boot a kernel, bare or under a ROM",
+    "demo": "one kernel, bare and under the ROM, shown live and compared",
     "bench": "measure a guest under each hypervisor",
     "rom": "build, explain and verify ROM images",
     "abi": "explain the interface, call by call",
