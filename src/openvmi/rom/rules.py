@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .. import abi
-from .model import ImageInfo, RomFile
+from .model import ImageInfo, RomFile, VmiHeader
 
 
 class Authority(StrEnum):
@@ -70,6 +70,11 @@ def _for_pc(image: ImageInfo) -> bool:
     return image.pci is None or image.pci.code_type == 0
 
 
+def _mainline(image: ImageInfo) -> VmiHeader | None:
+    """Return the VMI header if its layout is a mainline guest's: other generations have other fields in its place."""
+    return image.vmi if image.vmi and image.vmi.api[0] == abi.API_MAJOR else None
+
+
 def _alignment(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
     return f"begins at {image.offset:#x} of the file" if image.offset % abi.SCAN_STEP else None
@@ -101,13 +106,14 @@ def _pci_device(rom: RomFile, image: ImageInfo) -> str | None:
 
 def _licence(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    if image.vmi is None or image.vmi.licence in (abi.LICENSE_GPL, abi.LICENSE_GPL_V2):
+    vmi = _mainline(image)
+    if vmi is None or vmi.licence in (abi.LICENSE_GPL, abi.LICENSE_GPL_V2):
         return None
-    if image.vmi.licence_offset == 0:
+    if vmi.licence_offset == 0:
         return "there is none, which counts as unspecified"
-    if image.vmi.licence is None:
-        return f"its offset {image.vmi.licence_offset:#x} leads to no string in the image"
-    return f"it is {image.vmi.licence!r}"
+    if vmi.licence is None:
+        return f"its offset {vmi.licence_offset:#x} leads to no string in the image"
+    return f"it is {vmi.licence!r}"
 
 
 def _names(rom: RomFile, image: ImageInfo) -> str | None:
@@ -120,30 +126,30 @@ def _names(rom: RomFile, image: ImageInfo) -> str | None:
 
 def _top_alignment(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    top = image.vmi.virtual_top if image.vmi else 0
-    return f"virtual_top is {top:#010x}" if top % 0x1000 else None
+    vmi = _mainline(image)
+    return f"virtual_top is {vmi.virtual_top:#010x}" if vmi and vmi.virtual_top % 0x1000 else None
 
 
 def _top_room(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    top = image.vmi.virtual_top if image.vmi else 0
-    return f"virtual_top is {top:#010x}" if 0 < top < _LEAST_TOP else None
+    vmi = _mainline(image)
+    return f"virtual_top is {vmi.virtual_top:#010x}" if vmi and 0 < vmi.virtual_top < _LEAST_TOP else None
 
 
 def _jump_points(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    if image.vmi is None:
+    vmi = _mainline(image)
+    if vmi is None:
         return None
-    points = (("vmi_init at 0x80", image.vmi.vmi_init), ("get_reloc at 0x88", image.vmi.get_reloc))
-    empty = [name for name, code in points if code.strip(b"\0") == b"" or code.strip(b"\xff") == b""]
+    points = (("vmi_init at 0x80", vmi.vmi_init), ("get_reloc at 0x88", vmi.get_reloc))
+    empty = [name for name, code in points if any(code.strip(byte) == b"" for byte in _BLANK)]
     return f"no code: {' and '.join(empty)}" if empty else None
 
 
 def _reserved(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    if image.vmi is None or image.vmi.api[0] != abi.API_MAJOR or not any(image.vmi.reserved):
-        return None
-    return f"reserved1 and reserved2 hold {image.vmi.reserved.hex(' ')}"
+    vmi = _mainline(image)
+    return f"reserved1 and reserved2 hold {vmi.reserved.hex(' ')}" if vmi and any(vmi.reserved) else None
 
 
 def _length(rom: RomFile, image: ImageInfo) -> str | None:
