@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The first ring-3 program: reports that user space runs, checks, measures, and switches off. The words of its command
- * line say what to do (enum at `struct orders`); on Linux unknown words of the kernel's command line arrive here, those
- * with `=` in the environment.
+ * line say what to do (struct orders); without one it checks and measures. On Linux, unknown words of the kernel's
+ * command line arrive here, those with `=` in the environment.
  */
 #include "bench.h"
 #include "check.h"
@@ -13,10 +13,10 @@ struct orders {
 	const char *only;  /* bench=NAME,...: these benchmarks */
 	u32 batches;	   /* batches=N: measured batches of each; 0: default */
 	const char *trial; /* a word that makes this run end in its own way, for the harness's tests; or NULL */
-	s32 status;	   /* exit=N: the status whatever the checks say; or -1 */
+	s32 status;	   /* exit=N: the status, without checks unless asked for; or -1 */
 };
 
-/* stop: nothing but the mark. The others are ways to fail: see end_badly(). */
+/* stop: nothing but the mark, and success. The others are ways to fail: see end_badly(). */
 static const char *const trials[] = {"stop", "spin", "panic", "crash", "silent", "reboot", "segv"};
 
 static void take_word(struct orders *orders, const char *word)
@@ -46,7 +46,7 @@ static struct orders read_orders(int argc, char **argv, char **envp)
 		take_word(&orders, argv[i]);
 	for (; *envp; envp++)
 		take_word(&orders, *envp);
-	if (!orders.check && !orders.bench)
+	if (!orders.check && !orders.bench && orders.status < 0 && !orders.trial)
 		orders.check = orders.bench = true;
 	return orders;
 }
@@ -128,7 +128,7 @@ int main(int argc, char **argv, char **envp)
 	struct tally total = {0, 0};
 
 	channel_open();
-	if (orders.bench && !orders.trial && !on_bundled_kernel)
+	if (orders.bench && !on_bundled_kernel)
 		linux_fix_addresses(argv, envp);
 	if (!on_bundled_kernel)
 		channel_say("hello 1");
