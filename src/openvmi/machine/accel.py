@@ -20,6 +20,7 @@ DEVICE = "/dev/kvm"
 # Native is about 15 ns including the entry, emulated about 1300: anything between is far from both.
 NATIVE_LIMIT_NS = 150.0
 _PROBE_LIMIT = 10.0
+_PROBE_SCRIPT = os.path.join(os.path.dirname(__file__), "_kvm_probe.py")  # noqa: PTH118, PTH120
 _MODE_NAMES = {"legacy": "32-bit", "pae": "PAE"}
 
 
@@ -116,10 +117,9 @@ def _run_probe() -> str:
     """Run the probe in a child, since a broken KVM may hang or kill it; return its one line."""
     import subprocess  # noqa: PLC0415 - only when not cached
 
-    script = os.path.join(os.path.dirname(__file__), "_kvm_probe.py")  # noqa: PTH118, PTH120
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", script],
+            [sys.executable, "-I", "-S", _PROBE_SCRIPT],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROBE_LIMIT,

@@ -74,10 +74,11 @@ class ConsoleLog:
             return fd
 
     def _name(self) -> None:
+        """Give the nameless file a name. Python's link follows the link in /proc only when given a descriptor too."""
         for number in range(1000):
             path = Path(self._folder) / f"openvmi-{os.getpid()}-{number}.log"
             try:
-                os.link(f"/proc/self/fd/{self._fd}", path, follow_symlinks=True)
+                os.link(f"/proc/self/fd/{self._fd}", path, src_dir_fd=self._fd)
             except FileExistsError:
                 continue
             except OSError as error:

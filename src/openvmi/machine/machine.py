@@ -69,7 +69,10 @@ class Machine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        with interrupts_held():
+            if error is not None:
+                self._stop(keep_log=True)
+            self.close()
 
     def start(self) -> None:
         """Switch it on.
@@ -101,7 +104,8 @@ class Machine:
         try:
             self._running().until(lambda: False)
         except KeyboardInterrupt:
-            self.stop()
+            with interrupts_held():
+                self._stop(keep_log=True)
             raise
         return self._finish()
 
@@ -110,18 +114,17 @@ class Machine:
         return self._running().met(condition, timeout)
 
     def stop(self) -> Outcome:
-        """End the machine now; return how it ended."""
+        """End the machine now, unless it has ended; return how it ended. A temporary log is not kept for that."""
+        self._running()
         with interrupts_held():
-            if self.outcome is None:
-                self._running().interrupt()
-            return self._finish()
+            self._stop(keep_log=False)
+        return self._finish()
 
     def close(self) -> None:
         """End whatever still runs and give everything back; harmless when repeated. The console can still be read."""
         with interrupts_held():
             try:
-                if self._run is not None and self.outcome is None:
-                    self.stop()
+                self._stop(keep_log=False)
             finally:
                 for part in (self._qmp, self._ram, self._run):
                     if part is not None:
@@ -181,6 +184,11 @@ class Machine:
         if self._run is None:
             raise HarnessError("the machine is not running", help="start it, or use it in a `with` statement")
         return self._run
+
+    def _stop(self, *, keep_log: bool) -> None:
+        if self._run is not None and self.outcome is None:
+            self._run.interrupt(keep_log=keep_log)
+            self._finish()
 
     def _finish(self) -> Outcome:
         if self.outcome is None:

@@ -85,9 +85,10 @@ class Run:
         """Carry on as :meth:`until`; say whether ``condition`` came to hold."""
         return self.until(condition, seconds) is Stop.MET
 
-    def interrupt(self) -> None:
-        """End the machine because somebody wants it."""
+    def interrupt(self, *, keep_log: bool) -> None:
+        """End the machine because somebody wants it; ``keep_log`` if that is a failure."""
         self._state.interrupted = self._process.poll() is None
+        self._state.wanted = self._state.interrupted and not keep_log
         self._end()
 
     def finish(self, command_start: int) -> Outcome:
@@ -99,7 +100,8 @@ class Run:
         self.result.finish(duration)
         evidence = self._evidence()
         verdict = judge(evidence)
-        log = self.console.log.finish(keep=self._config.keep_log or verdict.exit_code != 0)
+        failed = verdict.exit_code != 0 and not self._state.wanted
+        log = self.console.log.finish(keep=self._config.keep_log or failed)
         return Outcome(
             how=verdict.how,
             exit_code=verdict.exit_code,
@@ -189,7 +191,8 @@ class _State:
     Args:
         deadline: when the machine is ended, as time.monotonic() has it.
         timed_out: that has happened, before the guest gave its status.
-        interrupted: somebody wanted its end.
+        interrupted: somebody ended it.
+        wanted: and that was no failure.
         ended_by_us: QEMU did not end by itself.
         complaint: why QEMU is taken for failed.
         ended: time.monotonic_ns() when its end was noticed.
@@ -198,6 +201,7 @@ class _State:
     deadline: float
     timed_out: bool = False
     interrupted: bool = False
+    wanted: bool = False
     ended_by_us: bool = False
     complaint: str = ""
     ended: int = 0
