@@ -19,6 +19,8 @@
 	.globl initfs, initfs_count
 initfs:
 	PROGRAM "/init", "init"
+	PROGRAM "/args", "args"
+	PROGRAM "/true", "true"
 	.section .rodata.initfs, "a", @progbits
 initfs_end:
 initfs_count:

@@ -76,7 +76,7 @@ struct program;
 #define AREA_READ 1
 #define AREA_WRITE 2
 #define AREA_EXEC 4
-#define MAX_AREAS 64
+#define MAX_AREAS 192
 
 /** Pages [start, end) with one protection; backed by zeroes, or first by a part of a program. */
 struct area {

@@ -35,6 +35,7 @@ struct process *process_create(struct process *parent)
 		process->pid = ++last_pid;
 		process->parent = parent;
 		process->work = 0;
+		process->allowed = ~0u;
 		process->pending = 0;
 		process->system_calls = 0;
 		process->exit_status = 0;
@@ -64,6 +65,7 @@ static void inherit(struct process *child, struct process *parent)
 	child->fpu_used = parent->fpu_used;
 	if (parent->fpu_used)
 		memcpy(child->fpu, parent->fpu, FPU_AREA);
+	child->allowed = parent->allowed;
 	child->blocked = parent->blocked;
 	memcpy(child->actions, parent->actions, sizeof child->actions);
 	memcpy(child->files, parent->files, sizeof child->files);
@@ -131,6 +133,8 @@ void process_exit(u32 status)
 	if (process->pid == 1) {
 		if ((status & 0x7F) != 0)
 			panic("init was killed by signal %u", status & 0x7F);
+		if (!result_exit_seen)
+			panic("init left with status %u", status >> 8);
 		power_off();
 	}
 	fpu_forget(process);

@@ -8,7 +8,7 @@
 #define OPENVMI_PROCESS_H
 
 #include "cpu.h"
-#include "uapi.h"
+#include "linux.h"
 
 struct space;
 
@@ -56,6 +56,7 @@ struct process {
 	u32 gs;
 	struct descriptor tls[GDT_TLS_COUNT];
 	bool fpu_used, fpu_live; /* has a saved state; state is in this CPU's registers */
+	u32 allowed; /* mask of CPUs */
 	u32 system_calls;
 	volatile u64 pending; /* signals, bit n-1 */
 	u64 blocked;
@@ -123,7 +124,6 @@ void process_start(struct process *process);
 NORETURN void process_exit(u32 status);
 long process_fork(struct regs *regs);
 long process_wait(u32 pid, u32 status, u32 options);
-void processes_init(void);
 
 /* ---- exec.c ---- */
 long process_exec(struct regs *regs, const char *path, u32 argv, u32 envp);
@@ -143,6 +143,9 @@ long sys_rt_sigaction(struct regs *regs);
 long sys_sigreturn(struct regs *regs);
 long sys_rt_sigreturn(struct regs *regs);
 long sys_kill(struct regs *regs);
+
+/** A process has sent the result channel's last line, `exit`: the end of pid 1 is then no accident. */
+extern bool result_exit_seen;
 
 /* ---- sysfile.c, sysmem.c, sysmisc.c, kcheck.c, kbench.c: one function per system call ---- */
 typedef long system_call(struct regs *regs);

@@ -24,12 +24,23 @@ static void enqueue(struct process *process)
 	queue_tail = process;
 }
 
-static struct process *dequeue(void)
+/* The longest waiting process that may run on this CPU, taken off the queue; or NULL. */
+static struct process *dequeue(const struct cpu *cpu)
 {
-	struct process *process = queue_head;
+	struct process *before = NULL, *process = queue_head;
 
-	if (process != NULL)
+	while (process != NULL && !(process->allowed & (1u << cpu->number))) {
+		before = process;
+		process = process->next;
+	}
+	if (process == NULL)
+		return NULL;
+	if (before == NULL)
 		queue_head = process->next;
+	else
+		before->next = process->next;
+	if (queue_tail == process)
+		queue_tail = before;
 	return process;
 }
 
@@ -98,7 +109,7 @@ void schedule_locked(void)
 	cpu->woken = false;
 	if (from->state == RUNNABLE && from != cpu->idle)
 		enqueue(from);
-	to = dequeue();
+	to = dequeue(cpu);
 	if (to == NULL)
 		to = cpu->idle;
 	if (to != from)
@@ -142,7 +153,8 @@ void process_enqueue(struct process *process)
 	enqueue(process);
 	/* A CPU with nothing to do halts: the interrupt makes its idle loop look again. */
 	for (u32 i = 0; i < cpu_count; i++) {
-		if (cpus[i].online && cpus[i].current == cpus[i].idle && !cpus[i].woken) {
+		if (cpus[i].online && cpus[i].current == cpus[i].idle && !cpus[i].woken &&
+		    (process->allowed & (1u << i))) {
 			cpus[i].woken = true;
 			kick(&cpus[i]);
 			return;
@@ -199,11 +211,10 @@ void idle_loop(void)
 {
 	for (;;) {
 		irq_disable();
-		if (queue_head == NULL) {
-			safe_halt(); /* turns interrupts on in the same step, so that no wake-up is lost */
-			continue;
-		}
-		irq_enable();
-		schedule();
+		spin_lock(&sched_lock);
+		schedule_locked();
+		spin_unlock(&sched_lock);
+		/* Whoever queues something from here on interrupts this CPU, and the halt takes that interrupt. */
+		safe_halt();
 	}
 }

@@ -14,7 +14,7 @@
 struct signal_frame {
 	u32 return_address;
 	u32 signal;
-	struct user_context context;
+	struct signal_registers context;
 	u32 mask_high;
 };
 
@@ -29,7 +29,7 @@ struct rt_signal_frame {
 	} info;
 	u32 flags, link;
 	u32 stack[3];
-	struct user_context context;
+	struct signal_registers context;
 	u64 mask;
 };
 
@@ -90,22 +90,22 @@ long sys_kill(struct regs *regs)
 	return answer;
 }
 
-static void save_context(struct user_context *context, const struct regs *regs, u64 mask, u32 address)
+static void save_context(struct signal_registers *context, const struct regs *regs, u64 mask, u32 address)
 {
 	u32 gs;
 
 	asm volatile("movl %%gs, %0" : "=r"(gs));
-	*context = (struct user_context){
+	*context = (struct signal_registers){
 		.gs = gs & 0xFFFF, .fs = regs->fs & 0xFFFF, .es = regs->es & 0xFFFF, .ds = regs->ds & 0xFFFF,
-		.edi = regs->edi, .esi = regs->esi, .ebp = regs->ebp, .esp = regs->esp, .ebx = regs->ebx,
+		.edi = regs->edi, .esi = regs->esi, .ebp = regs->ebp, .sp = regs->esp, .ebx = regs->ebx,
 		.edx = regs->edx, .ecx = regs->ecx, .eax = regs->eax, .trap = regs->vector, .error = regs->error,
-		.eip = regs->eip, .cs = regs->cs & 0xFFFF, .eflags = regs->eflags, .esp_at_signal = regs->esp,
+		.eip = regs->eip, .cs = regs->cs & 0xFFFF, .eflags = regs->eflags, .sp_at_signal = regs->esp,
 		.ss = regs->ss & 0xFFFF, .oldmask = (u32)mask, .cr2 = address,
 	};
 }
 
 /* Code and stack segments are not taken from the frame: nothing but the flat user ones is ever right here. */
-static void restore_context(struct regs *regs, const struct user_context *context)
+static void restore_context(struct regs *regs, const struct signal_registers *context)
 {
 	regs->edi = context->edi;
 	regs->esi = context->esi;
@@ -115,7 +115,7 @@ static void restore_context(struct regs *regs, const struct user_context *contex
 	regs->ecx = context->ecx;
 	regs->eax = context->eax;
 	regs->eip = context->eip;
-	regs->esp = context->esp;
+	regs->esp = context->sp;
 	regs->ds = context->ds | 3;
 	regs->es = context->es | 3;
 	regs->fs = context->fs | 3;
@@ -273,7 +273,7 @@ long sys_rt_sigaction(struct regs *regs)
 	return error;
 }
 
-static long signal_return(struct regs *regs, const struct user_context *context, u64 mask)
+static long signal_return(struct regs *regs, const struct signal_registers *context, u64 mask)
 {
 	struct process *process = current();
 

@@ -46,33 +46,54 @@ static long sys_sched_yield(struct regs *regs)
 	return 0;
 }
 
-static system_call *const table[SYS_COUNT] = {
-	[SYS_EXIT] = sys_exit,
-	[SYS_FORK] = process_fork,
-	[SYS_READ] = sys_read,
-	[SYS_WRITE] = sys_write,
-	[SYS_OPEN] = sys_open,
-	[SYS_CLOSE] = sys_close,
-	[SYS_WAITPID] = sys_waitpid,
-	[SYS_EXECVE] = sys_execve,
-	[SYS_GETPID] = sys_getpid,
-	[SYS_KILL] = sys_kill,
-	[SYS_GETPPID] = sys_getppid,
-	[SYS_SIGACTION] = sys_sigaction,
-	[SYS_GETTIMEOFDAY] = sys_gettimeofday,
-	[SYS_REBOOT] = sys_reboot,
-	[SYS_MMAP] = sys_old_mmap,
-	[SYS_MUNMAP] = sys_munmap,
-	[SYS_SIGRETURN] = sys_sigreturn,
-	[SYS_MPROTECT] = sys_mprotect,
-	[SYS_SCHED_YIELD] = sys_sched_yield,
-	[SYS_NANOSLEEP] = sys_nanosleep,
-	[SYS_RT_SIGRETURN] = sys_rt_sigreturn,
-	[SYS_RT_SIGACTION] = sys_rt_sigaction,
-	[SYS_MMAP2] = sys_mmap2,
-	[SYS_SET_THREAD_AREA] = sys_set_thread_area,
-	[SYS_EXIT_GROUP] = sys_exit,
-	[SYS_CLOCK_GETTIME] = sys_clock_gettime,
+/* EBX pid (only the caller's own, or 0), ECX size, EDX mask of CPUs. */
+static long sys_sched_setaffinity(struct regs *regs)
+{
+	struct process *process = current();
+	u32 mask;
+
+	if (regs->ebx != 0 && regs->ebx != process->pid)
+		return -ESRCH;
+	if (regs->ecx < sizeof mask)
+		return -EINVAL;
+	if (copy_in(&mask, regs->edx, sizeof mask) != 0)
+		return -EFAULT;
+	mask &= all_cpus();
+	if (mask == 0)
+		return -EINVAL;
+	process->allowed = mask;
+	schedule(); /* to an allowed CPU, if this is none */
+	return 0;
+}
+
+static system_call *const table[SYSTEM_CALLS] = {
+	[SYS_exit] = sys_exit,
+	[SYS_fork] = process_fork,
+	[SYS_read] = sys_read,
+	[SYS_write] = sys_write,
+	[SYS_open] = sys_open,
+	[SYS_close] = sys_close,
+	[SYS_waitpid] = sys_waitpid,
+	[SYS_execve] = sys_execve,
+	[SYS_getpid] = sys_getpid,
+	[SYS_kill] = sys_kill,
+	[SYS_getppid] = sys_getppid,
+	[SYS_sigaction] = sys_sigaction,
+	[SYS_gettimeofday] = sys_gettimeofday,
+	[SYS_reboot] = sys_reboot,
+	[SYS_mmap] = sys_old_mmap,
+	[SYS_munmap] = sys_munmap,
+	[SYS_sigreturn] = sys_sigreturn,
+	[SYS_mprotect] = sys_mprotect,
+	[SYS_sched_yield] = sys_sched_yield,
+	[SYS_nanosleep] = sys_nanosleep,
+	[SYS_rt_sigreturn] = sys_rt_sigreturn,
+	[SYS_rt_sigaction] = sys_rt_sigaction,
+	[SYS_mmap2] = sys_mmap2,
+	[SYS_sched_setaffinity] = sys_sched_setaffinity,
+	[SYS_set_thread_area] = sys_set_thread_area,
+	[SYS_exit_group] = sys_exit,
+	[SYS_clock_gettime] = sys_clock_gettime,
 };
 
 static system_call *const private_table[] = { sys_kcheck, sys_kbench, sys_kinfo };
@@ -85,10 +106,10 @@ void handle_syscall(struct regs *regs)
 
 	current()->system_calls++;
 	this_cpu()->system_calls++;
-	if (number < SYS_COUNT)
+	if (number < SYSTEM_CALLS)
 		call = table[number];
-	else if (number - SYS_PRIVATE < ARRAY_SIZE(private_table))
-		call = private_table[number - SYS_PRIVATE];
+	else if (number - FIRST_PRIVATE_CALL < ARRAY_SIZE(private_table))
+		call = private_table[number - FIRST_PRIVATE_CALL];
 	regs->eax = call != NULL ? (u32)call(regs) : (u32)-ENOSYS;
 }
 

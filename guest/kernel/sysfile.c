@@ -9,6 +9,8 @@
 
 #define PIECE 1024
 
+bool result_exit_seen;
+
 static struct file *file_of(u32 number)
 {
 	struct file *file = number < MAX_FILES ? &current()->files[number] : NULL;
@@ -29,10 +31,12 @@ long sys_write(struct regs *regs)
 
 		if (copy_in(piece, regs->ecx + done, length) != 0)
 			return done > 0 ? (long)done : -EFAULT;
-		if (file->kind == FILE_RESULT)
+		if (file->kind == FILE_RESULT) {
+			result_exit_seen |= length > 5 && memcmp(piece, "exit ", 5) == 0;
 			result_write(piece, length);
-		else
+		} else {
 			console_write(piece, length);
+		}
 		done += length;
 	}
 	return (long)done;

@@ -8,6 +8,8 @@
 
 #define NS_PER_SECOND 1000000000u
 #define ENTRY_NUMBER_ANY 0xFFFFFFFF
+#define TLS_READ_ONLY 0x08
+#define TLS_NOT_PRESENT 0x20
 
 /* Seconds of a time; the rest goes to `ns`. The quotient fits 32 bits for the next century. */
 static u32 split_seconds(u64 time, u32 *ns)
@@ -21,7 +23,7 @@ static u32 split_seconds(u64 time, u32 *ns)
 
 long sys_gettimeofday(struct regs *regs)
 {
-	struct user_timeval answer;
+	struct timeval answer;
 	u32 ns;
 
 	answer.seconds = (s32)split_seconds(time_wall_ns(), &ns);
@@ -31,7 +33,7 @@ long sys_gettimeofday(struct regs *regs)
 
 long sys_clock_gettime(struct regs *regs)
 {
-	struct user_timespec answer;
+	struct timespec answer;
 	u32 ns;
 
 	if (regs->ebx > 1)
@@ -43,7 +45,7 @@ long sys_clock_gettime(struct regs *regs)
 
 long sys_nanosleep(struct regs *regs)
 {
-	struct user_timespec time, rest = { 0 };
+	struct timespec time, rest = { 0 };
 	u64 end, now;
 
 	if (copy_in(&time, regs->ebx, sizeof time) != 0)
@@ -72,23 +74,23 @@ long sys_reboot(struct regs *regs)
 	return -EINVAL;
 }
 
-/* struct user_desc: entry, base, limit, flags (bit 4: limit in pages; bit 3: read-only; bit 5: not present). */
 long sys_set_thread_area(struct regs *regs)
 {
 	struct process *process = current();
-	u32 words[4], index, high, flags;
+	struct tls_area area;
+	u32 index, high, flags;
 
-	if (copy_in(words, regs->ebx, sizeof words) != 0)
+	if (copy_in(&area, regs->ebx, sizeof area) != 0)
 		return -EFAULT;
-	index = words[0] == ENTRY_NUMBER_ANY ? GDT_TLS : words[0];
+	index = area.entry == ENTRY_NUMBER_ANY ? GDT_TLS : area.entry;
 	if (index - GDT_TLS >= GDT_TLS_COUNT)
 		return -EINVAL;
-	high = data_descriptor_high(words[1], words[2]) | 0x0040F000 | ((words[3] & 8) ? 0 : 0x200) |
-	       ((words[3] & 16) ? 0x00800000 : 0);
-	if (words[3] & 32)
+	high = data_descriptor_high(area.base, area.limit) | 0x0040F000 | ((area.flags & TLS_READ_ONLY) ? 0 : 0x200) |
+	       ((area.flags & TLS_LIMIT_IN_PAGES) ? 0x00800000 : 0);
+	if (area.flags & TLS_NOT_PRESENT)
 		high = 0;
 	flags = irq_save();
-	process->tls[index - GDT_TLS] = (struct descriptor){ high ? data_descriptor_low(words[1], words[2]) : 0, high };
+	process->tls[index - GDT_TLS] = (struct descriptor){ high ? data_descriptor_low(area.base, area.limit) : 0, high };
 	write_gdt_entry(this_cpu()->gdt, index, process->tls[index - GDT_TLS].low, high);
 	irq_restore_flags(flags);
 	return copy_out(regs->ebx, &index, sizeof index);
