@@ -119,6 +119,13 @@ static CDECL void die_of_fault(void *unused)
 	*POINTER(volatile u32, 16) = 1;
 }
 
+/* With the handlers that this program began with: the library ends a child that nobody catches. */
+static CDECL void fault_uncaught_in_child(void *unused)
+{
+	(void)unused;
+	*POINTER(volatile u32, 16) = 1;
+}
+
 static CDECL void spin_on(void *unused)
 {
 	(void)unused;
@@ -138,6 +145,8 @@ void check_status(void)
 		check_equal("status of a signal", STATUS_SIGNAL((u32)run_child(die_of, POINTER(void, signals[i]))),
 			    signals[i]);
 	check_equal("status of a fault", STATUS_SIGNAL((u32)run_child(die_of_fault, NULL)), SIGSEGV);
+	check_equal("status of a fault with a handler", (u32)run_child(fault_uncaught_in_child, NULL),
+		    (u32)STATUS_EXITED(100 + SIGSEGV));
 	pid = spawn();
 	if (pid == 0)
 		spin_on(NULL);
