@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .banner import COPYRIGHT, LICENSE
 from .model import Argument, CallSpec, Interface, Structure
 
 _C_TYPES = {"u8": "unsigned char", "u16": "unsigned short", "u32": "unsigned int", "u64": "unsigned long long"}
@@ -92,8 +93,8 @@ def _struct(structure: Structure) -> list[str]:
 def header(interface: Interface) -> str:
     """Return the text of ``vmi_abi.h``."""
     lines = [
-        "/* SPDX-FileCopyrightText: 2026 The openvmi authors",
-        " * SPDX-License-Identifier: GPL-2.0-or-later",
+        f"/* {COPYRIGHT}",
+        f" * {LICENSE}",
         " *",
         " * The Virtual Machine Interface (VMI), as data for C and, under __ASSEMBLER__, for assembler.",
         f" * {interface.title}.",
@@ -119,8 +120,8 @@ def header(interface: Interface) -> str:
 def include(interface: Interface) -> str:
     """Return the text of ``vmi_abi.inc``; strings have no place in it."""
     lines = [
-        "# SPDX-FileCopyrightText: 2026 The openvmi authors",
-        "# SPDX-License-Identifier: GPL-2.0-or-later",
+        f"# {COPYRIGHT}",
+        f"# {LICENSE}",
         "#",
         "# The Virtual Machine Interface (VMI), as data for GNU as: .include it where no preprocessor runs.",
         f"# {interface.title}.",

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .banner import COPYRIGHT, LICENSE
 from .explain import REFERENCE, jump_rows, number, place, rows, source
 from .model import Argument, CallSpec, Constant, Interface, JumpPoint, Member, Structure
 
-_HEAD = """\
-<!-- SPDX-FileCopyrightText: 2026 The openvmi authors
-     SPDX-License-Identifier: GPL-2.0-or-later
+_HEAD = f"""\
+<!-- {COPYRIGHT}
+     {LICENSE}
      Written by `python -m openvmi.abi.generate` from src/openvmi/abi/tables: change the tables, not this page. -->
 """
 _CONVENTION = (

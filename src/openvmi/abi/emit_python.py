@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .banner import COPYRIGHT, LICENSE
 from .model import Constant, Enumeration, Interface, Structure
 
-_HEAD = """\
-# SPDX-FileCopyrightText: 2026 The openvmi authors
-# SPDX-License-Identifier: GPL-2.0-or-later
+_HEAD = f"""\
+# {COPYRIGHT}
+# {LICENSE}
 """
 _FORMATS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 

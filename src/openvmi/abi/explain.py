@@ -140,7 +140,7 @@ def rows(call: CallSpec, interface: Interface) -> list[tuple[str, str]]:
     found += [("clobbers", _clobbers(call)), ("segments", _SEGMENTS[call.segments])]
     found += [("memory", _memory(call, interface)), ("answers", ", ".join(call.answers))]
     found += [("presence", rule.rule) for rule in interface.presence if rule.name in call.presence]
-    found += [("queue", _lazy(call)), *(("Linux", line) for line in _linux(call)), ("source", source(call.sections))]
+    found += [("lazy", _lazy(call)), *(("Linux", line) for line in _linux(call)), ("source", source(call.sections))]
     return merge((label, text) for label, text in found if text)
 
 

@@ -67,6 +67,32 @@ PLACES = {
     "CancelAlarm": "eax -> eax",
     "GetWallclockTime": "-> eax+edx",
 }
+ALIKE = {
+    "->": "WBINVD CLTS EnableInterrupts DisableInterrupts Halt Shutdown IODelay SetCallbacks",
+    "eax ->": "SetLDT SetIDT SetTR GetGDT GetIDT SetCR0 SetCR2 SetCR3 SetCR4 Reboot InvalPage FlushTLB SetIOPLMask "
+    "SetLazyMode",
+    "-> eax": "GetLDT GetCR0 GetCR2 GetCR3 GetCR4 WallclockUpdated",
+    "eax -> eax": "GetDR MachineToPhysical PhysicalToMachine",
+    "eax edx ->": "SetDR APICWrite OUTL OUTB",
+    "edx -> eax": "INL INW",
+    "edi edx ecx -> edi ecx": "INSB INSW",
+    "esi edx ecx -> esi ecx": "OUTSL OUTSW",
+    "-> eax+edx": "GetCycleFrequency",
+}
+PLACES |= {name: expected for expected, names in ALIKE.items() for name in names.split()}
+
+# vmi-abi.md 3.5; 42, 43, 71 and 72 and the power calls are in none of its classes.
+PRESENCE = {
+    "mandatory": {33, 34},
+    "timer": {66, 67, 68, 69, 70},
+    "sensitive": {0, 7, 8, 9, 10, 14, 31, 32, 33, 34, 61},
+    "traps": {*range(1, 7), 11, 12, 13, *range(15, 31), *range(49, 61), 63, 64, 65},
+    "page-tables": {38, 39, 40, 41, 44, 45, 48},
+    "optimisation": {27, 46, 47, 65, 73},
+    "noop": {44, 45, 48, 65, 73},
+    "processors": {62},
+    "unclassified": {35, 36, 37, 42, 43, 71, 72},
+}
 
 # linux-vmi-guest.md "Activation": without PAE, with SMP, a local APIC and the timer.
 ASKED = [
@@ -136,6 +162,34 @@ def test_places_of_arguments(name: str, expected: str) -> None:
     assert places(call(name)) == expected
 
 
+def test_places_are_given_for_every_call() -> None:
+    assert set(PLACES) == set(NAMES_D.split())
+
+
+@pytest.mark.parametrize(("rule", "numbers"), PRESENCE.items())
+def test_which_calls_may_be_absent(rule: str, numbers: set[int]) -> None:
+    assert {spec.number for spec in load().calls if rule in spec.presence} == numbers
+
+
+def test_every_rule_of_presence_is_held_to_the_reference() -> None:
+    assert {rule.name for rule in load().presence} == set(PRESENCE)
+
+
+def test_what_may_be_queued_and_what_drains() -> None:
+    """vmi-abi.md 4.6."""
+    assert {spec.number for spec in load().calls if "MMU" in spec.queue} == {17, 38, 39, 40, 41}
+    assert {spec.number for spec in load().calls if "CPU" in spec.queue} == {11, 12, 13, 14, 17, 24, 28, 61}
+    assert {spec.number for spec in load().calls if spec.drains} == {17, 46, 47, 73}
+
+
+def test_memory_that_calls_touch() -> None:
+    """vmi-abi.md 3.1: who stores through a pointer, and who changes the guest's tables."""
+    written = {name: {spec.number for spec in load().calls if name in spec.writes} for name in ("gdt", "ldt", "idt")}
+    assert written == {"gdt": {3, 6, 11}, "ldt": {4, 12}, "idt": {5, 13}}
+    through = {spec.number for spec in load().calls for item in spec.takes if item.name in spec.writes}
+    assert through == {7, 9, 38, 39, 52, 53, 54}
+
+
 def test_the_flag_calls_keep_everything_and_need_no_data_segment() -> None:
     for name, clobbers in {
         "EnableInterrupts": ("flags",),
@@ -160,7 +214,6 @@ def test_who_may_answer_what() -> None:
     assert {spec.name for spec in calls if "JUMP_REL" in spec.answers} == {"IRET", "SYSEXIT"}
     assert {spec.number for spec in calls if spec.may_be_nop} == {44, 45, 48, 65, 73}
     assert {spec.number for spec in calls if not spec.returns} == {33, 34, 36, 37}
-    assert {spec.number for spec in calls if "sensitive" in spec.presence} == {0, 7, 8, 9, 10, 14, 31, 32, 33, 34, 61}
     (timer,) = load().wholes
     assert [call(name).number for name in timer.members] == [66, 67, 68, 69, 70]
     assert timer.leader == "GetCycleFrequency"
@@ -195,6 +248,9 @@ def test_tests_of_a_mainline_guest() -> None:
 def test_jump_points() -> None:
     offsets = {field.name: field.offset for field in load().structure("rom_header").fields}
     assert {point.name: offsets[point.name] for point in load().jump_points} == {"vmi_init": 0x80, "get_reloc": 0x88}
+    sides = {point.name: (point.takes, point.gives) for point in load().jump_points}
+    at = {name: [[item.at for item in side] for side in both] for name, both in sides.items()}
+    assert at == {"vmi_init": [[], [("eax",)]], "get_reloc": [[("eax",)], [("eax", "edx")]]}
 
 
 def test_values() -> None:
