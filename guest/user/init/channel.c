@@ -47,7 +47,7 @@ void channel_open(void)
 {
 	s32 file;
 
-	on_bundled_kernel = call3(SYS_kinfo, KINFO_VERSION, 0, 0) > 0;
+	on_bundled_kernel = call3(SYS_kinfo, KINFO_VERSION, 0, 0) != -ENOSYS;
 	is_first_process = call0(SYS_getpid) == 1;
 	if (!is_first_process)
 		return;

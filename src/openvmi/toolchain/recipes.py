@@ -8,6 +8,7 @@ To add an image: a :class:`Program` here, a line in :func:`build_all`, its name 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,7 +46,12 @@ VARIANTS = (
     Variant("guest-plain-pae.elf", paravirt=False, pae=True),
 )
 LINUX_INITRD = "linux-initrd.cpio"
-IMAGES = (*ROM_MODES, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *(variant.image for variant in VARIANTS))
+IMAGES = (
+    *ROM_MODES,
+    LINUX_INITRD,
+    *(f"user/{name}" for name in USER_PROGRAMS),
+    *(variant.image for variant in VARIANTS),
+)
 
 _INCLUDES = ("firmware/include", "guest/include")
 
@@ -78,6 +84,18 @@ def user_program(root: Path, name: str) -> Program:
     )
 
 
+def digest(folder: Path) -> str:
+    """Return 16 hex digits that change with the files in ``folder``.
+
+    zig's cache does not know which files an assembler source embeds by ``.incbin``: a macro of this value makes it
+    assemble again when they change.
+    """
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
 def kernel(root: Path, variant: Variant, programs: Path) -> Program:
     """Return how the bundled kernel's ``variant`` is built.
 
@@ -92,7 +110,11 @@ def kernel(root: Path, variant: Variant, programs: Path) -> Program:
         sources=sources(root, *folders),
         script="guest/kernel/kernel.ld",
         includes=(*_INCLUDES, "guest/kernel", str(programs)),
-        defines=(f"CONFIG_PARAVIRT={variant.paravirt:d}", f"CONFIG_PAE={variant.pae:d}"),
+        defines=(
+            f"CONFIG_PARAVIRT={variant.paravirt:d}",
+            f"CONFIG_PAE={variant.pae:d}",
+            f"PROGRAMS_DIGEST=0x{digest(programs)}",
+        ),
         entry="_start",
     )
 

@@ -14,8 +14,9 @@ import pytest
 from elftools.elf.constants import P_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from openvmi.toolchain import link
-from openvmi.toolchain.recipes import USER_PROGRAMS, user_program
+from openvmi.toolchain import VARIANTS, link
+from openvmi.toolchain.recipes import USER_PROGRAMS, kernel, user_program
+from openvmi.toolchain.zig import arguments
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE = 0x08048000
@@ -94,3 +95,13 @@ def test_no_path_of_the_build_is_in_the_bytes(programs: dict[str, Path]) -> None
     for name, built in programs.items():
         assert str(ROOT).encode() not in built.read_bytes(), name
         assert b".c\0" not in built.read_bytes(), name
+
+
+def test_a_changed_program_makes_another_kernel(tmp_path: Path) -> None:
+    """The compiler's cache does not see what the kernel embeds: the command line has to change."""
+    commands = []
+    for contents in (b"one", b"two", b"two"):
+        (tmp_path / "init").write_bytes(contents)
+        commands.append(arguments(kernel(ROOT, VARIANTS[0], tmp_path), tmp_path / "out.elf"))
+    assert commands[0] != commands[1]
+    assert commands[1] == commands[2]
