@@ -18,8 +18,7 @@ static void share_pages(pte_t *from, pte_t *to, u32 start, u32 end)
 			continue;
 		if (*from & PTE_W) {
 			/* Locked, and only this bit: the CPU sets accessed and dirty bits in the same word. */
-			__atomic_fetch_and((u32 *)from, ~(u32)PTE_W, __ATOMIC_SEQ_CST);
-			pte_update(va, from);
+			pte_clear_bits(va, from, PTE_W);
 		}
 		frame_get(pte_pfn(*from));
 		set_pte(to, *from);

@@ -146,6 +146,10 @@ u64 time_ns(void);
 u64 time_wall_ns(void);
 void delay_us(u32 us);
 
+/* ---- kcheck_smp.c ---- */
+/** What a self-check wants of this CPU, at its test interrupt. */
+void kcheck_interrupt(void);
+
 /* ---- smp.c, acpi.c ---- */
 /** Finds and starts the other CPUs, at most `limit` in all. */
 void smp_start(u32 limit);

@@ -87,13 +87,11 @@ static void switch_to(struct cpu *cpu, struct process *from, struct process *to)
 {
 	if (from->fpu_live)
 		fpu_leave(from);
-	asm volatile("movl %%gs, %0" : "=r"(from->gs));
 	/* The hypervisor may take all of this in one go. Selectors that depend on it are loaded after the bracket. */
-	lazy_mode(VMI_LAZY_CPU);
+	from->gs = start_switch();
 	space_load(to->space, from->space);
-	update_kernel_stack(&cpu->tss, stack_top(to));
 	load_tls(cpu, to);
-	lazy_mode(VMI_LAZY_NONE);
+	finish_switch(&cpu->tss, stack_top(to));
 	if ((from->gs | to->gs) & 0xFFFF)
 		load_gs(to->gs & 0xFFFF);
 	cpu->current = to;

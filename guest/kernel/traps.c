@@ -108,6 +108,7 @@ void handle_test(struct regs *regs)
 	(void)regs;
 	cpu->test_arrival = read_tsc();
 	cpu->test_ipis++;
+	kcheck_interrupt();
 	apic_end();
 }
 

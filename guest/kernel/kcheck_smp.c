@@ -1,0 +1,156 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Checks of time and of several CPUs: ticks come and clocks do not go back, interrupts reach each CPU, a shoot-down is
+ * done when it returns, counters under a lock are exact. Other CPUs take part through their idle loops: work is handed to
+ * them in a mailbox that the test interrupt makes them look at. Table: kcheck.c.
+ */
+#include "kcheck.h"
+
+/* ---- kernel-time ---- */
+
+void check_time(struct kcheck_result *result)
+{
+	struct cpu *cpu = this_cpu();
+	u32 ticks = cpu->ticks, backwards = 0;
+	u64 start = time_ns(), last = start, now = start, tsc = read_tsc();
+
+	/* Three ticks, or a second if they do not come. */
+	while (cpu->ticks - ticks < 3 && now - start < 1000000000) {
+		now = time_ns();
+		backwards += now < last;
+		last = now;
+	}
+	expect_equal(result, backwards, 0, "times the clock went back");
+	expect(result, cpu->ticks - ticks >= 3, "%u ticks in a second", cpu->ticks - ticks);
+	expect(result, now - start < 200000000, "three ticks took %u us", (u32)(now - start) / 1000);
+	expect(result, read_tsc() > tsc, "the TSC stands still");
+	expect(result, clock_khz() >= 1000, "the clock runs at %u kHz", clock_khz());
+	expect(result, time_wall_ns() > 1000000000ull * 1000000000, "it is before 2001");
+}
+
+/* ---- Work for other CPUs ---- */
+
+static void (*volatile job)(void);
+static volatile u32 job_mask; /* CPUs that have it still to do */
+
+/* Called by the test interrupt's handler, interrupts off. */
+void kcheck_interrupt(void)
+{
+	u32 bit = 1u << this_cpu()->number;
+
+	if (!(job_mask & bit))
+		return;
+	job();
+	__atomic_fetch_and(&job_mask, ~bit, __ATOMIC_SEQ_CST);
+}
+
+/* Starts `work` on all other CPUs; false: they did not all finish within a second. */
+static void start_others(void (*work)(void))
+{
+	job = work;
+	__atomic_store_n(&job_mask, all_cpus() & ~(1u << this_cpu()->number), __ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < cpu_count; i++)
+		if (&cpus[i] != this_cpu())
+			smp_send(&cpus[i], VECTOR_TEST);
+}
+
+static bool wait_others(void)
+{
+	u64 end = time_ns() + 1000000000;
+
+	while (job_mask != 0 && time_ns() < end)
+		cpu_relax();
+	return job_mask == 0;
+}
+
+/* ---- kernel-cpus ---- */
+
+static u32 seen[MAX_CPUS];
+
+static void nothing(void)
+{
+}
+
+static void look(void)
+{
+	seen[this_cpu()->number] = *POINTER(volatile u32, fixed_address(FIXED_TEST));
+}
+
+/* All CPUs read a mapping, one moves it and shoots it down, all must see the new frame. */
+static void check_shootdown(struct kcheck_result *result)
+{
+	u32 frames[2] = { frame_alloc(FRAME_KERNEL), frame_alloc(FRAME_KERNEL) };
+
+	for (u32 i = 0; i < 20; i++) {
+		*(u32 *)frame_address(frames[i % 2]) = 100 + i;
+		fixed_map(FIXED_TEST, frames[i % 2], PTE_P | PTE_W | PTE_A | PTE_D | pte_global | pte_nx);
+		tlb_shoot(all_cpus(), fixed_address(FIXED_TEST));
+		start_others(look);
+		look();
+		expect(result, wait_others(), "a CPU does not answer");
+		for (u32 n = 0; n < cpu_count; n++)
+			expect_equal(result, seen[n], 100 + i, "read by a CPU after a shoot-down");
+	}
+	fixed_map(FIXED_TEST, 0, 0);
+	tlb_shoot(all_cpus(), fixed_address(FIXED_TEST));
+	frame_put(frames[0]);
+	frame_put(frames[1]);
+}
+
+void check_processors(struct kcheck_result *result)
+{
+	u32 flags = irq_save(), interrupts[MAX_CPUS], ticks[MAX_CPUS];
+	u64 end;
+
+	for (u32 i = 0; i < cpu_count; i++) {
+		expect(result, cpus[i].online && cpus[i].self == &cpus[i] && cpus[i].number == i, "CPU %u", i);
+		interrupts[i] = cpus[i].test_ipis;
+		ticks[i] = cpus[i].ticks;
+	}
+	expect_equal(result, this_cpu()->apic_id, apic_own_id(), "APIC id");
+	irq_restore_flags(flags);
+	if (cpu_count == 1)
+		return;
+	start_others(nothing);
+	expect(result, wait_others(), "a CPU does not answer");
+	for (u32 i = 0; i < cpu_count; i++)
+		if (&cpus[i] != this_cpu())
+			expect_equal(result, cpus[i].test_ipis, interrupts[i] + 1, "interrupts of a CPU");
+	check_shootdown(result);
+	end = time_ns() + 1000000000;
+	for (u32 i = 0; i < cpu_count; i++) {
+		while (cpus[i].ticks == ticks[i] && time_ns() < end)
+			cpu_relax();
+		expect(result, cpus[i].ticks != ticks[i], "CPU %u has no tick", i);
+	}
+}
+
+/* ---- kernel-locks ---- */
+
+#define ROUNDS 2000
+
+static struct spinlock count_lock;
+static volatile u32 locked_count, atomic_count;
+
+static void count(void)
+{
+	for (u32 i = 0; i < ROUNDS; i++) {
+		u32 flags = spin_lock_irq(&count_lock);
+
+		locked_count++;
+		spin_unlock_irq(&count_lock, flags);
+		__atomic_fetch_add(&atomic_count, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+void check_counting(struct kcheck_result *result)
+{
+	locked_count = atomic_count = 0;
+	start_others(count);
+	count();
+	expect(result, wait_others(), "a CPU does not answer");
+	expect_equal(result, locked_count, cpu_count * ROUNDS, "count under a lock");
+	expect_equal(result, atomic_count, cpu_count * ROUNDS, "atomic count");
+	expect_equal(result, count_lock.locked, 0, "the lock afterwards");
+}
