@@ -10,6 +10,7 @@
 
 #define PHYS(symbol) (symbol - KERNEL_BASE)
 #define MULTIBOOT_MAGIC 0x1BADB002
+#define CPU_NEEDED (1 << 15 | 1 << 4 | CONFIG_PAE * CPUID_PAE) /* the compiler's CMOV, and a TSC to tell time by */
 #define MULTIBOOT_FLAGS 3 /* modules on page boundaries, memory size wanted */
 #define LEAF_FLAGS (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G)
 #define TABLE_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A)
@@ -37,11 +38,12 @@ boot_entry:
 	xorl %eax, %eax
 	movl %eax, %fs
 	movl %eax, %gs
-#if CONFIG_PAE
 	movl $1, %eax
 	cpuid
-	testl $CPUID_PAE, %edx
-	jz boot_no_pae
+	notl %edx
+	testl $CPU_NEEDED, %edx
+	jnz boot_no_cpu
+#if CONFIG_PAE
 	/* Four large pages map the first 8 MiB; the directory serves address 0 and KERNEL_BASE. */
 	movl $PHYS(kernel_pd), %ecx
 	movl $(LEAF_FLAGS | PTE_PS), %eax
@@ -89,10 +91,9 @@ boot_high:
 3:	hlt
 	jmp 3b
 
-#if CONFIG_PAE
-/* Says why on both serial ports (COM1, COM2) and switches the machine off: C cannot run without page tables. */
-boot_no_pae:
-	movl $PHYS(no_pae_text), %esi
+/* Says why on both serial ports (COM1, COM2) and switches the machine off: the C code does not run on this CPU. */
+boot_no_cpu:
+	movl $PHYS(no_cpu_text), %esi
 4:	lodsb
 	testb %al, %al
 	jz 5f
@@ -106,8 +107,11 @@ boot_no_pae:
 	outw %ax, %dx
 	hlt
 	jmp 5b
-no_pae_text:
-	.asciz "hello 1\npanic this kernel needs a CPU with PAE\n"
+no_cpu_text:
+#if CONFIG_PAE
+	.asciz "hello 1\npanic this kernel needs an i686 CPU with PAE\n"
+#else
+	.asciz "hello 1\npanic this kernel needs an i686 CPU\n"
 #endif
 
 	.balign 8

@@ -29,19 +29,38 @@ static u32 new_page(const struct area *area, u32 va)
 	return pfn;
 }
 
-static bool demand_page(struct space *space, const struct area *area, u32 va)
+/* The frame inside the kernel image that holds page `va` of a program, like a page cache: no copy, and all processes run
+ * the same code. Not for a page of which a part must read as zero. 0 if there is none. */
+static u32 image_page(const struct area *area, u32 va)
 {
-	u32 pfn = va == VSYSCALL_VA ? vsyscall_pfn : new_page(area, va);
-	pte_t *pte = pte_make(space, va);
+	u32 offset = va - area->start;
+	bool whole = offset < area->file_length && area->file_length - offset >= PAGE_SIZE;
 
-	if (pfn == 0 || pte == NULL) {
-		if (pfn != 0 && pfn != vsyscall_pfn)
-			frame_put(pfn);
+	if (area->file == NULL || offset >= area->file_length || ADDRESS(area->file) % PAGE_SIZE != 0)
+		return 0;
+	if (!whole && (area->protection & AREA_WRITE))
+		return 0;
+	return virt_to_phys(area->file + offset) >> PAGE_SHIFT;
+}
+
+static bool demand_page(struct space *space, const struct area *area, u32 va, bool write)
+{
+	u32 pfn = va == VSYSCALL_VA ? vsyscall_pfn : 0;
+	pte_t *pte = pte_make(space, va);
+	bool shared;
+
+	if (pte == NULL)
 		return false;
-	}
-	if (pfn == vsyscall_pfn)
+	if (pfn == 0 && !write)
+		pfn = image_page(area, va);
+	shared = pfn != 0;
+	if (shared)
 		frame_get(pfn);
-	set_pte_at(va, pte, make_pte(pfn, area_pte_flags(area, false)));
+	else
+		pfn = new_page(area, va);
+	if (pfn == 0)
+		return false;
+	set_pte_at(va, pte, make_pte(pfn, area_pte_flags(area, shared)));
 	return true;
 }
 
@@ -77,7 +96,7 @@ bool fault_mend(struct space *space, u32 va, u32 error)
 	va = ALIGN_DOWN(va, PAGE_SIZE);
 	pte = pte_find(space, va);
 	if (pte == NULL || *pte == 0)
-		return demand_page(space, area, va);
+		return demand_page(space, area, va, error & FAULT_WRITE);
 	if ((error & FAULT_WRITE) && !(*pte & PTE_W))
 		return copy_on_write(space, area, va, pte);
 	/* Already right: this CPU used an older entry. */

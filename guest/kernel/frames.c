@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Page frames of the direct map: allocation, reference counts for shared copy-on-write pages, and what each is used for.
- * The table lies behind the kernel; its entries are made when a frame is first handed out, so that boot time does not
+ * Frames below and in the kernel image are not counted: processes map programs straight from there, always shared. The table lies behind the kernel; its entries are made when a frame is first handed out, so that boot time does not
  * depend on the size of memory. Used by all of memory.h.
  */
 #include "memory.h"
@@ -67,11 +67,15 @@ u32 frame_alloc_zeroed(enum frame_use use)
 
 void frame_get(u32 pfn)
 {
+	if (pfn < first_frame)
+		return;
 	__atomic_fetch_add(&frames[pfn].refs, 1, __ATOMIC_RELAXED);
 }
 
 void frame_put(u32 pfn)
 {
+	if (pfn < first_frame)
+		return;
 	if (__atomic_fetch_sub(&frames[pfn].refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	spin_lock(&frames_lock);
@@ -85,12 +89,16 @@ void frame_put(u32 pfn)
 
 u32 frame_refs(u32 pfn)
 {
+	if (pfn < first_frame)
+		return 2; /* the kernel's own, whoever else maps it */
 	return __atomic_load_n(&frames[pfn].refs, __ATOMIC_ACQUIRE);
 }
 
 enum frame_use frame_use_of(u32 pfn)
 {
-	if (pfn < first_frame || pfn >= frontier)
+	if (pfn < first_frame)
+		return FRAME_IMAGE;
+	if (pfn >= frontier)
 		return FRAME_FREE;
 	return (enum frame_use)frames[pfn].use;
 }

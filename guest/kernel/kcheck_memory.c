@@ -70,6 +70,17 @@ static void check_kernel_half(struct kcheck_result *result, pte_t *root)
 	}
 }
 
+/* User frames, and the programs inside the kernel image. */
+static bool user_may_map(u32 pfn)
+{
+	const u8 *page = frame_address(pfn);
+
+	for (u32 i = 0; i < initfs_count; i++)
+		if (page >= initfs[i].start && page < initfs[i].end)
+			return true;
+	return frame_use_of(pfn) == FRAME_USER;
+}
+
 /* A page that others share is read-only, what an area does not allow no entry allows. */
 static void check_user_page(struct kcheck_result *result, const struct area *area, u32 va, pte_t pte)
 {
@@ -78,7 +89,7 @@ static void check_user_page(struct kcheck_result *result, const struct area *are
 		return;
 	}
 	expect(result, (pte & PTE_U) != 0, "%08x: user page closed to ring 3", va);
-	expect(result, frame_use_of(pte_pfn(pte)) == FRAME_USER, "%08x: maps frame %x, not a user frame", va, pte_pfn(pte));
+	expect(result, user_may_map(pte_pfn(pte)), "%08x: maps frame %x, not the user's", va, pte_pfn(pte));
 	if (pte & PTE_W) {
 		expect(result, area->protection & AREA_WRITE, "%08x: writable against its area", va);
 		expect_equal(result, frame_refs(pte_pfn(pte)), 1, "users of a writable frame");

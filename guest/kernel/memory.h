@@ -10,7 +10,7 @@
 #include "cpu.h"
 
 /* ---- frames.c: page frames of the direct map ---- */
-enum frame_use { FRAME_FREE, FRAME_KERNEL, FRAME_USER, FRAME_PT, FRAME_PD, FRAME_ROOT, FRAME_USES };
+enum frame_use { FRAME_FREE, FRAME_KERNEL, FRAME_USER, FRAME_PT, FRAME_PD, FRAME_ROOT, FRAME_IMAGE, FRAME_USES };
 
 void frames_init(u32 limit);
 /** A frame with one reference, or 0. Content undefined. */
