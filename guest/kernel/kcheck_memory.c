@@ -138,10 +138,9 @@ static u32 tables_of(struct space *space)
 	return tables;
 }
 
-/* Sound only while no other process changes its tables: on one CPU, this is the only one that runs. */
-void check_owned(struct kcheck_result *result)
+static void count_owned(struct kcheck_result *result, struct space *extra)
 {
-	u32 tables = 0, spaces = 0;
+	u32 tables = extra != NULL ? tables_of(extra) : 0, spaces = extra != NULL;
 
 	for (u32 i = 0; i < MAX_PROCESSES; i++) {
 		if (processes[i].state == SLOT_FREE || processes[i].space == NULL)
@@ -153,6 +152,26 @@ void check_owned(struct kcheck_result *result)
 	expect_equal(result, frame_count(FRAME_ROOT), spaces, "roots");
 	expect_equal(result, frame_count(FRAME_PT), tables, "page tables");
 	expect_equal(result, frame_count(FRAME_PD), CONFIG_PAE ? spaces * (KERNEL_BASE >> 30) : 0, "directories");
+}
+
+/* With a copy-on-write twin of this address space, and after it is gone: tables are accounted for, what both share is
+ * read-only in both, and every frame comes back. Sound while no other process runs: /init has none at this time. */
+void check_owned(struct kcheck_result *result)
+{
+	struct space *space = current()->space, *twin;
+	u32 free;
+
+	count_owned(result, NULL);
+	free = frame_count(FRAME_FREE);
+	twin = space_copy(space);
+	if (!expect(result, twin != NULL, "no memory for a copy of the address space"))
+		return;
+	count_owned(result, twin);
+	check_user_half(result, twin);
+	check_user_half(result, space);
+	space_destroy(twin);
+	count_owned(result, NULL);
+	expect_equal(result, frame_count(FRAME_FREE), free, "free frames after the copy is gone");
 }
 
 /* ---- kernel-tlb ---- */

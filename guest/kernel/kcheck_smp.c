@@ -146,6 +146,13 @@ static void count(void)
 
 void check_counting(struct kcheck_result *result)
 {
+	u32 outer, inner;
+
+	outer = irq_save();
+	inner = spin_lock_irq(&count_lock);
+	spin_unlock_irq(&count_lock, inner);
+	expect_equal(result, irq_save_flags() & EFLAGS_IF, 0, "interrupt flag after an inner lock");
+	irq_restore_flags(outer);
 	locked_count = atomic_count = 0;
 	start_others(count);
 	count();
