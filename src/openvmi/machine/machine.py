@@ -69,10 +69,7 @@ class Machine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with interrupts_held():
-            if error is not None:
-                self._stop(keep_log=True)
-            self.close()
+        self.close()
 
     def start(self) -> None:
         """Switch it on.
@@ -104,8 +101,7 @@ class Machine:
         try:
             self._running().until(lambda: False)
         except KeyboardInterrupt:
-            with interrupts_held():
-                self._stop(keep_log=True)
+            self.stop()
             raise
         return self._finish()
 
@@ -114,17 +110,17 @@ class Machine:
         return self._running().met(condition, timeout)
 
     def stop(self) -> Outcome:
-        """End the machine now, unless it has ended; return how it ended. A temporary log is not kept for that."""
+        """End the machine now, unless it has ended; return how it ended. Its log is not kept for that."""
         self._running()
         with interrupts_held():
-            self._stop(keep_log=False)
+            self._stop()
         return self._finish()
 
     def close(self) -> None:
         """End whatever still runs and give everything back; harmless when repeated. The console can still be read."""
         with interrupts_held():
             try:
-                self._stop(keep_log=False)
+                self._stop()
             finally:
                 for part in (self._qmp, self._ram, self._run):
                     if part is not None:
@@ -173,7 +169,7 @@ class Machine:
 
     def add_input(self, fd: int, reader: Reader) -> None:
         """Hand what can be read from ``fd`` to ``reader`` while the machine is waited for."""
-        self._running().pump.add(fd, reader)
+        self._running().pump.add(fd, reader, foreign=True)
 
     def remove_input(self, fd: int) -> None:
         """End :meth:`add_input`."""
@@ -185,9 +181,9 @@ class Machine:
             raise HarnessError("the machine is not running", help="start it, or use it in a `with` statement")
         return self._run
 
-    def _stop(self, *, keep_log: bool) -> None:
+    def _stop(self) -> None:
         if self._run is not None and self.outcome is None:
-            self._run.interrupt(keep_log=keep_log)
+            self._run.interrupt()
             self._finish()
 
     def _finish(self) -> Outcome:

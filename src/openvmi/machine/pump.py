@@ -43,27 +43,32 @@ class Pump:
         self._selector = selectors.DefaultSelector()
         self._resting: dict[int, tuple[Reader, float]] = {}
         self._gentle: set[int] = set()
+        self._foreign: set[int] = set()
         self._output = bytearray()
         self._output_fd = -1
         self._look = float("inf") if pidfd is not None else _LOOK
         if pidfd is not None:
             self._selector.register(pidfd, selectors.EVENT_READ, None)
 
-    def add(self, fd: int, reader: Reader, *, gentle: bool = False) -> None:
+    def add(self, fd: int, reader: Reader, *, gentle: bool = False, foreign: bool = False) -> None:
         """Hand what can be read from ``fd`` to ``reader``, until its end.
 
         Args:
-            fd: a descriptor that does not block.
+            fd: a descriptor that does not block, unless it is foreign.
             reader: takes the bytes; never an empty string.
             gentle: a delay of 2 ms does not matter, so that a trickle need not wake us for each byte.
+            foreign: it does not come from the process, so nothing in it belongs to the process's end.
         """
         self._selector.register(fd, selectors.EVENT_READ, reader)
+        if foreign:
+            self._foreign.add(fd)
         if gentle:
             self._gentle.add(fd)
 
     def remove(self, fd: int) -> None:
         """Stop reading from ``fd``."""
         self._gentle.discard(fd)
+        self._foreign.discard(fd)
         if self._resting.pop(fd, None) is None:
             try:
                 self._selector.unregister(fd)
@@ -97,14 +102,17 @@ class Pump:
         return Stop.MET
 
     def drain(self) -> None:
-        """Read all that is there, without waiting."""
+        """Read all that the process has left, without waiting."""
         self._wake(float("inf"))
-        while any(self._read(key.fd, key.data) for key in list(self._selector.get_map().values()) if key.data):
-            pass
+        while any(self._read(key.fd, key.data) for key in self._own_keys()):
+            self._wake(float("inf"))
 
     def close(self) -> None:
         """Give the selector back; the descriptors are not ours."""
         self._selector.close()
+
+    def _own_keys(self) -> list[selectors.SelectorKey]:
+        return [key for key in self._selector.get_map().values() if key.data and key.fd not in self._foreign]
 
     def _step(self, left: float) -> None:
         now = time.monotonic()

@@ -85,10 +85,9 @@ class Run:
         """Carry on as :meth:`until`; say whether ``condition`` came to hold."""
         return self.until(condition, seconds) is Stop.MET
 
-    def interrupt(self, *, keep_log: bool) -> None:
-        """End the machine because somebody wants it; ``keep_log`` if that is a failure."""
+    def interrupt(self) -> None:
+        """End the machine because somebody wants it."""
         self._state.interrupted = self._process.poll() is None
-        self._state.wanted = self._state.interrupted and not keep_log
         self._end()
 
     def finish(self, command_start: int) -> Outcome:
@@ -100,7 +99,8 @@ class Run:
         self.result.finish(duration)
         evidence = self._evidence()
         verdict = judge(evidence)
-        failed = verdict.exit_code != 0 and not self._state.wanted
+        # an interruption leaves nothing behind
+        failed = verdict.exit_code != 0 and verdict.how != "interrupted"
         log = self.console.log.finish(keep=self._config.keep_log or failed)
         return Outcome(
             how=verdict.how,
@@ -192,7 +192,6 @@ class _State:
         deadline: when the machine is ended, as time.monotonic() has it.
         timed_out: that has happened, before the guest gave its status.
         interrupted: somebody ended it.
-        wanted: and that was no failure.
         ended_by_us: QEMU did not end by itself.
         complaint: why QEMU is taken for failed.
         ended: time.monotonic_ns() when its end was noticed.
@@ -201,7 +200,6 @@ class _State:
     deadline: float
     timed_out: bool = False
     interrupted: bool = False
-    wanted: bool = False
     ended_by_us: bool = False
     complaint: str = ""
     ended: int = 0
