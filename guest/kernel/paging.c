@@ -40,6 +40,8 @@ void paging_prepare(void)
 	u32 room;
 
 	fixed_top = reserved_top - GUARD_PAGES * PAGE_SIZE; /* 0 stands for 4 GiB: the subtraction wraps as it should */
+	if (fixed_top < KERNEL_BASE + EARLY_MAP_SIZE + TOP_SPACE)
+		panic("the hypervisor reserves everything from %08x up: no room for the kernel", reserved_top);
 	room = (ALIGN_DOWN(fixed_top, LARGE_PAGE) - TOP_SPACE - KERNEL_BASE) >> PAGE_SHIFT;
 	lowmem_pages = min_u32(ALIGN_DOWN(memory_pages, LARGE_PAGE >> PAGE_SHIFT), room);
 	lapic_base = fixed_address(FIXED_APIC);

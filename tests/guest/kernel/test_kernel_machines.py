@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bundled kernel on unlike PCs: with and without features, with little and much memory, below a reserved top.
+
+The product of guests, ROMs and CPUs is in `../test_matrix.py`; here only what a machine of its own is needed for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from openvmi import images
+from openvmi.machine import Machine
+from openvmi.rom import RomMetadata, RomMode, rebuild
+
+Vm = Callable[..., Machine]
+
+GUESTS = ("guest.elf", "guest-pae.elf")
+STUBS = "openvmi-stubs.rom"
+# What the self-checks that need a local APIC count for.
+FEWEST_CHECKS = 2700
+
+
+def run(vm: Vm, guest: str = "guest.elf", append: str = "", **changes: object) -> dict[str, str]:
+    """Boot ``guest``, have everything checked, and return its `info` facts."""
+    machine = vm(
+        kernel=images.path(guest),
+        append=f"{append} -- check",
+        accel="tcg",
+        timeout=60,
+        expect_report=True,
+        **changes,
+    )
+    outcome = machine.wait()
+    assert outcome.ok, outcome.reason
+    (summary,) = machine.result.of("summary")
+    passed, failed = (int(word) for word in summary.words)
+    assert (failed, machine.result.of("fail")) == (0, [])
+    assert passed > FEWEST_CHECKS
+    facts = (line.text.partition(" ") for line in machine.result.of("info"))
+    return {key: value for key, _, value in facts}
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize(
+    ("model", "timer"),
+    [
+        ("qemu32,-apic", "pit"),
+        ("qemu32,-sep", "lapic"),
+        ("qemu32,-pse", "lapic"),
+        ("qemu32,-pge,-fxsr,-sse,-sse2", "lapic"),
+        ("qemu32,+nx", "lapic"),
+        ("max", "lapic"),
+    ],
+)
+def test_cpu_features(vm: Vm, guest: str, model: str, timer: str) -> None:
+    facts = run(vm, guest, cpu_model=model, option_roms=(images.path(STUBS),))
+    assert facts["timer"] == timer
+    assert facts["vmi"].startswith("active")
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_options_hide_features(vm: Vm, guest: str) -> None:
+    assert run(vm, guest, append="nopse nopge nosep nonx noapic", cpus=2)["timer"] == "pit"
+    assert run(vm, guest, append="maxcpus=2", cpus=4)["cpus"] == "2"
+
+
+def test_eight_cpus(vm: Vm) -> None:
+    assert run(vm, cpus=8)["cpus"] == "8"
+
+
+# The kernel maps what fits between 3 GiB and the top of the address space, less 16 MiB.
+@pytest.mark.parametrize(
+    ("memory", "guest", "mapped"),
+    [(8, "guest.elf", 4), (32, "guest-pae.elf", 30), (3072, "guest.elf", 1004), (3072, "guest-pae.elf", 1006)],
+)
+def test_memory_sizes(vm: Vm, memory: int, guest: str, mapped: int) -> None:
+    assert run(vm, guest, memory_mib=memory)["memory"] == str(mapped)
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize(("top", "mapped"), [(0xF0000000, "748"), (0xFC000000, "940")])
+def test_a_hypervisor_reserves_the_top(vm: Vm, tmp_path: Path, guest: str, top: int, mapped: str) -> None:
+    metadata = RomMetadata(mode=RomMode.STUBS, virtual_top=top)
+    rom = tmp_path / "reserving.rom"
+    rom.write_bytes(rebuild(images.path("openvmi.rom").read_bytes(), metadata))
+    facts = run(vm, guest, cpus=2, memory_mib=2048, option_roms=(rom,))
+    assert facts["vmi"].startswith("active")
+    assert abs(int(facts["memory"]) - int(mapped)) <= 2  # large pages are 4 MiB, or 2 MiB with PAE
+
+
+@pytest.mark.parametrize(
+    ("guest", "model", "words"),
+    [
+        ("guest.elf", "pentium", "needs an i686 CPU"),
+        ("guest-pae.elf", "qemu32,-pae", "needs an i686 CPU with PAE"),
+    ],
+)
+def test_a_cpu_that_cannot_run_it_is_told(vm: Vm, guest: str, model: str, words: str) -> None:
+    machine = vm(kernel=images.path(guest), cpu_model=model, accel="tcg", timeout=20, expect_report=True)
+    outcome = machine.wait()
+    assert not outcome.ok
+    assert words in machine.result.of("panic")[0].text
+
+
+def test_the_end_of_init_is_a_panic(vm: Vm) -> None:
+    machine = vm(kernel=images.path("guest.elf"), append="-- panic", accel="tcg", timeout=20, expect_report=True)
+    assert not machine.wait().ok
+    assert machine.result.of("panic")[0].text == "init left with status 1"
+    assert "panic: init left" in machine.console.text
+
+
+def test_instruction_counts_repeat(vm: Vm) -> None:
+    def figures() -> list[str]:
+        machine = vm(
+            kernel=images.path("guest-plain.elf"),
+            append="-- bench=null-int80,fork-exit batches=3",
+            accel="tcg",
+            icount=True,
+            timeout=60,
+            expect_report=True,
+        )
+        assert machine.wait().ok
+        return [line.text for line in machine.result.of("bench")]
+
+    first = figures()
+    assert len(first) == 2
+    assert first == figures()
