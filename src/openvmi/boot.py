@@ -24,8 +24,8 @@ BUNDLED = {
     "plain-pae": ("guest-plain-pae.elf", "pae"),
 }
 DEFAULT_KERNEL = "guest"
-# The console where we listen, and a panic that ends the machine instead of hanging it.
-LINUX_WORDS = "console=ttyS0 panic=-1"
+# The console where we listen, and a panic that ends the machine: VMI kernels reboot after 1 s, and know no -1.
+LINUX_WORDS = "console=ttyS0 panic=1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guest × ROM × CPUs: every cell of matrix.toml boots, checks itself, and found of the ROM what it had to."""
+"""Guest, ROM, CPUs: every cell of matrix.toml boots, checks itself, and found of the ROM what it had to."""
 
 from __future__ import annotations
 

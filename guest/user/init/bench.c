@@ -50,6 +50,9 @@ static void send_result(const struct bench *bench, u32 batches)
 		line_decimal(&line, ticks[i]);
 	}
 	channel_send(&line);
+	line_start(&line, "init: measured ");
+	line_text(&line, bench->name);
+	console_say(&line);
 }
 
 static void measure(const struct bench *bench, u32 batches)

@@ -68,7 +68,7 @@ void channel_say(const char *text)
 	channel_send(&line);
 }
 
-void console_send(struct line *line)
+void console_say(struct line *line)
 {
 	if (is_first_process)
 		line_send(line, CONSOLE);

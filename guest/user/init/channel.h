@@ -20,7 +20,7 @@ void linux_fix_addresses(char **argv, char **envp); /* may start /init anew */
 void linux_send_facts(void);
 void channel_send(struct line *line);		/* one result line */
 void channel_say(const char *text); /* the same */
-void console_send(struct line *line);
+void console_say(struct line *line); /* one line for whoever watches */
 void channel_drain(void); /* returns when the UARTs are silent: their interrupts would be measured */
 NORETURN void power_off(int status);
 NORETURN void restart(void);

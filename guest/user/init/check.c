@@ -99,6 +99,12 @@ static void send_tally(const char *name, struct tally counts)
 	line_text(&line, " ");
 	line_decimal(&line, counts.failed);
 	channel_send(&line);
+	line_start(&line, counts.failed ? "init: FAILED " : "init: checked ");
+	line_text(&line, name);
+	line_text(&line, ", ");
+	line_decimal(&line, counts.passed + counts.failed);
+	line_text(&line, " checks");
+	console_say(&line);
 }
 
 static CDECL void run_group(void *group) { ((const struct group *)group)->run(); }

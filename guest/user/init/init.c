@@ -80,6 +80,12 @@ static NORETURN void finish(u32 passed, u32 failed, s32 status)
 	line_text(&line, " ");
 	line_decimal(&line, failed);
 	channel_send(&line);
+	line_start(&line, "init: ");
+	line_decimal(&line, passed);
+	line_text(&line, " checks passed, ");
+	line_decimal(&line, failed);
+	line_text(&line, " failed; switching off");
+	console_say(&line);
 	line_start(&line, "exit ");
 	line_decimal(&line, (u32)status);
 	channel_send(&line);
@@ -126,6 +132,7 @@ int main(int argc, char **argv, char **envp)
 {
 	struct orders orders = read_orders(argc, argv, envp);
 	struct tally total = {0, 0};
+	struct line line;
 
 	channel_open();
 	if (orders.bench && !on_bundled_kernel)
@@ -133,6 +140,8 @@ int main(int argc, char **argv, char **envp)
 	if (!on_bundled_kernel)
 		channel_say("hello 1");
 	channel_say("mark userland");
+	line_start(&line, "init: userland");
+	console_say(&line);
 	if (!on_bundled_kernel)
 		linux_send_facts();
 	if (orders.trial)

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     try:
         unknown = [word for word in arguments if word not in TARGETS]
         if unknown:
-            raise UsageError(f"unknown target {unknown[0]!r}", help=f"one of: {', '.join(TARGETS)}")  # noqa: TRY301
+            raise UsageError(f"unknown target {unknown[0]!r}", help=f"one of: {', '.join(TARGETS)}")
         build_all(source_root(), targets=arguments or TARGETS)
     except OpenVmiError as error:
         sys.stderr.write(f"openvmi: {error}\n" + (f"  help: {error.help}\n" if error.help else ""))

@@ -25,6 +25,7 @@ BASE_FLAGS = (
 # The linker drops unreferenced sections and adds a build id and unwind tables unless told not to.
 LINK_FLAGS = ("-Wl,--no-gc-sections", "-Wl,--build-id=none", "-Wl,--no-eh-frame-hdr")
 _LIMIT_SECONDS = 300
+_SHOWN_LINES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +111,10 @@ def run(command: Sequence[str], cwd: Path, name: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HarnessError(f"the compiler could not be run: {error}", where=name) from error
     if done.returncode != 0:
-        raise HarnessError(f"does not compile:\n{done.stderr.strip()}", where=name)
+        raise HarnessError(f"does not compile:\n{_first_lines(done.stderr)}", where=name)
+
+
+def _first_lines(text: str) -> str:
+    lines = text.strip().splitlines()
+    more = [f"... and {len(lines) - _SHOWN_LINES} lines more"] if len(lines) > _SHOWN_LINES else []
+    return "\n".join([*lines[:_SHOWN_LINES], *more])
