@@ -297,9 +297,15 @@ def test_instructions(machine: Machine) -> None:
     assert machine.uc.msr_read(SYSENTER_CS_MSR) == 0x30
     state = machine.vmi(Call.RDMSR, ecx=SYSENTER_CS_MSR, eax=1, edx=1)
     assert (state["edx"], state["eax"]) == (0, 0x30)
-    for name, code in (("RDPMC", "0f33c3"), ("RDTSC", "0f31c3"), ("WBINVD", "0f09c3"), ("CLTS", "0f06c3")):
+    for name, code in (
+        ("RDPMC", "0f33c3"),
+        ("RDTSC", "0f31c3"),
+        ("WBINVD", "0f09c3"),
+        ("CLTS", "0f06c3"),
+        ("InvalPage", "0f0138c3"),
+    ):
         target, _ = machine.reloc(Call[name])
-        assert machine.image[target - BASE : target - BASE + 3].hex() == code
+        assert machine.image[target - BASE :].hex().startswith(code)
 
 
 def test_descriptor_tables(machine: Machine) -> None:

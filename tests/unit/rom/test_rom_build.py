@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openvmi.errors import InputError, OpenVmiError, UsageError
@@ -122,6 +122,7 @@ def test_only_our_own_whole_images_change_their_mode(image: bytes, patch: Patch)
             rebuild(other, RomMetadata())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 150), st.integers(0, 255))
 def test_no_elf_does_more_than_be_refused(tail: bytes, at: int, value: int) -> None:
     start = bytearray(b"\x7fELF\x01\x01\x01" + bytes(9) + tail)
@@ -131,6 +132,7 @@ def test_no_elf_does_more_than_be_refused(tail: bytes, at: int, value: int) -> N
         build_image(bytes(start), RomMetadata())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_spoiled_elf_is_refused_or_built(code: bytes, elf: Elf, data: st.DataObject) -> None:
     content = bytearray(elf(code))
@@ -143,6 +145,7 @@ def test_a_spoiled_elf_is_refused_or_built(code: bytes, elf: Elf, data: st.DataO
     assert parse(image).images[0].checksum == 0
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_spoiled_image_is_refused_or_changed(image: bytes, patch: Patch, data: st.DataObject) -> None:
     changes = {data.draw(st.integers(0, 0x9F)): bytes([data.draw(st.integers(0, 255))]) for _ in range(3)}

@@ -126,6 +126,7 @@ def test_time_is_linear() -> None:
     assert large < 8 * small * 4
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=6000))
 @example(b"\x55\xaa\1" + bytes(15) + b"\xff\xff\xff\xff")
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
@@ -139,7 +140,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
         summary(rom)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_spoiled_image_is_read_judged_and_explained(image: bytes, data: st.DataObject) -> None:
     content = bytearray(image * data.draw(st.integers(1, 2)))
