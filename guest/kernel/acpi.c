@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Which CPUs there are: the ACPI MADT, else the older MP table. Tables may lie anywhere in physical memory, so they are
- * copied piece by piece through a fixed mapping; lengths are checked, firmware is not always right. Called by smp.c.
+ * Which CPUs there are: the ACPI MADT, else the older MP table. Tables may lie anywhere in physical memory, so they
+ * are copied piece by piece through a fixed mapping; lengths are checked, firmware is not always right. Called by
+ * smp.c.
  */
 #include "memory.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The local APIC: inter-processor interrupts and its timer. Registers are reached through apic_read() and apic_write(),
- * whose native form is the page that paging.c maps at `lapic_base`. Works without one: then a single CPU, PIT and PIC.
+ * The local APIC: inter-processor interrupts and its timer. Registers are reached through apic_read() and
+ * apic_write(), whose native form is the page that paging.c maps at `lapic_base`. Works without one: then a single
+ * CPU, PIT and PIC.
  */
 #include "cpu.h"
 #include "memory.h"

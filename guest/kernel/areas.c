@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The areas of an address space: a small sorted array, with the bulk operations on them (unmap, change protection), which
- * bracket their loops with lazy MMU mode as Linux does. Used by exec.c and sysmem.c; page by page: fault.c.
+ * The areas of an address space: a small sorted array, with the bulk operations on them (unmap, change protection),
+ * which bracket their loops with lazy MMU mode as Linux does. Used by exec.c and sysmem.c; page by page: fault.c.
  */
 #include "memory.h"
 #include "process.h"

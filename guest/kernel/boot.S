@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * From the boot loader to C: multiboot 1 header, first page tables, jump to the high half. The only privileged
- * instructions outside the paravirt layer stand here and in trampoline.S, before there is anything to ask. Goes on in
- * main.c:kernel_main. `kernel_root`, built here, stays the kernel's page directory for good: what a hypervisor puts into
- * it above `reserved_top` when it takes over must survive.
+ * instructions outside the paravirt layer stand here and in trampoline.S, before there is anything to ask. Goes on
+ * in main.c:kernel_main. `kernel_root`, built here, stays the kernel's page directory for good: what a hypervisor
+ * puts into it above `reserved_top` when it takes over must survive.
  */
 #include "layout.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the multiboot loader says: memory size and command line, copied at once because the loader's structures lie in
- * memory that becomes free. Command line: kernel options, then ` -- `, then words for /init. Used by main.c.
+ * What the multiboot loader says: memory size and command line, copied at once because the loader's structures lie
+ * in memory that becomes free. Command line: kernel options, then ` -- `, then words for /init. Used by main.c.
  */
 #include "kernel.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A CPU and what is on its kernel stack: the saved registers, the per-CPU structure behind %fs, descriptor tables, and
- * the interfaces of desc.c, traps.c, apic.c, smp.c and the timers.
+ * A CPU and what is on its kernel stack: the saved registers, the per-CPU structure behind %fs, descriptor tables,
+ * and the interfaces of desc.c, traps.c, apic.c, smp.c and the timers.
  */
 #ifndef OPENVMI_CPU_H
 #define OPENVMI_CPU_H
@@ -96,6 +96,20 @@ void entry_spurious(void);
 void entry_vsyscall_return(void);
 void ret_from_fork(void);
 void switch_stacks(struct process *from, struct process *to);
+
+/* ---- What entry.S calls: traps.c, smp.c, syscall.c, sched.c ---- */
+void handle_trap(struct regs *regs);
+void handle_irq(struct regs *regs);
+void handle_timer(struct regs *regs);
+void handle_resched(struct regs *regs);
+void handle_shootdown(struct regs *regs);
+void handle_test(struct regs *regs);
+void handle_spurious(struct regs *regs);
+void handle_syscall(struct regs *regs);
+/** Interrupts on; entry.S comes back until there is no work left. */
+void do_pending_work(struct regs *regs);
+/** The half of schedule() that a new process never entered: gives the lock back. */
+void finish_first_switch(void);
 
 /* ---- traps.c ---- */
 void idt_init(void);

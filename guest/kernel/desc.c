@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Descriptor tables: one GDT and one TSS per CPU, one IDT for all, each page aligned as the interface asks. Changed only
- * through the paravirt operations and on the CPU that uses them. Neighbours: entry.S (gates), process.c (TLS, stack).
+ * Descriptor tables: one GDT and one TSS per CPU, one IDT for all, each page aligned as the interface asks. Changed
+ * only through the paravirt operations and on the CPU that uses them. Neighbours: entry.S (gates), process.c (TLS,
+ * stack).
  */
 #include "cpu.h"
 #include "process.h"
@@ -28,6 +29,7 @@ u32 data_descriptor_high(u32 base, u32 limit)
 void features_init(void)
 {
 	u32 regs[4];
+	bool early_p6;
 
 	cpuid(1, 0, regs);
 	features.family = (regs[0] >> 8) & 0xF;
@@ -35,8 +37,8 @@ void features_init(void)
 	features.pge = (regs[3] & CPUID_PGE) && option("nopge") == NULL;
 	features.apic = (regs[3] & CPUID_APIC) && option("noapic") == NULL;
 	/* Early Pentium Pro parts claim SEP and lack it: family 6, model below 3. */
-	features.sep = (regs[3] & CPUID_SEP) && !(features.family == 6 && (regs[0] & 0xF0) < 0x30 && !(regs[0] & 0xF0000));
-	features.sep = features.sep && option("nosep") == NULL;
+	early_p6 = features.family == 6 && (regs[0] & 0xF0) < 0x30 && !(regs[0] & 0xF0000);
+	features.sep = (regs[3] & CPUID_SEP) && !early_p6 && option("nosep") == NULL;
 	features.fxsr = regs[3] & (1u << 24);
 	features.tsc = regs[3] & CPUID_TSC;
 	cpuid(0x80000000, 0, regs);

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Every way into the kernel and out of it: exceptions, interrupts, int 0x80, SYSENTER; return, first return of a new
- * process, stack switch. The way out is PV_IRET or PV_STI_SYSEXIT, interrupts go off and on by PV_CLI and PV_STI: the
- * layer may replace them by calls into a ROM. Saved registers: struct regs (cpu.h). C side: traps.c, syscall.c, sched.c.
+ * process, stack switch. The way out is PV_IRET or PV_STI_SYSEXIT, interrupts go off and on by PV_CLI and PV_STI:
+ * the layer may replace them by calls into a ROM. Saved registers: struct regs (cpu.h). C side: traps.c, syscall.c,
+ * sched.c.
  */
 #include "layout.h"
 #include "paravirt.h"

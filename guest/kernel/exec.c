@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Programs: static ELF32 files inside the kernel image, mapped page by page on demand; argument and environment strings,
- * auxiliary vector and stack as Linux lays them out. The first process. Areas: areas.c.
+ * Programs: static ELF32 files inside the kernel image, mapped page by page on demand; argument and environment
+ * strings, auxiliary vector and stack as Linux lays them out. The first process. Areas: areas.c.
  */
 #include "memory.h"
 #include "process.h"
@@ -120,11 +120,23 @@ static int add_vector(struct strings *strings, u32 vector, u32 *count)
 	return 0;
 }
 
+/* Where the program headers lie in memory: within the segment that maps the start of the file. */
+static u32 headers_address(const struct program *program)
+{
+	const struct elf_header *header = (const void *)program->start;
+	const struct elf_segment *segment = (const struct elf_segment *)(program->start + header->phoff);
+
+	for (u32 i = 0; i < header->phnum; i++, segment++)
+		if (segment->type == PT_LOAD && segment->offset == 0)
+			return segment->vaddr + header->phoff;
+	return 0;
+}
+
 /* The words above the strings' addresses: argc, argv, envp, auxv. Runs in the new address space. */
 static int build_stack(const struct program *program, const struct strings *strings, u32 *esp)
 {
 	const struct elf_header *header = (const void *)program->start;
-	u32 base = STACK_TOP - ALIGN_UP(strings->used, 16), phdr = 0x08048000 + header->phoff;
+	u32 base = STACK_TOP - ALIGN_UP(strings->used, 16), phdr = headers_address(program);
 	u32 sysinfo = VSYSCALL_VA + (features.sep ? 0 : VSYSCALL_INT80);
 	const u32 auxv[] = { AT_SYSINFO, sysinfo, AT_PAGESZ, PAGE_SIZE, AT_PHDR, phdr, AT_PHENT, header->phentsize,
 			     AT_PHNUM, header->phnum, AT_ENTRY, header->entry, AT_UID, 0, AT_EUID, 0, AT_GID, 0,

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Page faults: demand paging (zeroes or a program's bytes), copy on write, stale entries; else a signal, a fix-up or a
- * panic. Reached from traps.c, for user code and for kernel code that touches user memory (uaccess.c).
+ * Page faults: demand paging (zeroes or a program's bytes), copy on write, stale entries; else a signal, a fix-up or
+ * a panic. Reached from traps.c, for user code and for kernel code that touches user memory (uaccess.c).
  */
 #include "memory.h"
 #include "process.h"

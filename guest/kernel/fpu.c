@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The floating-point unit, given to a process when it first uses it (exception 7) and saved when that process leaves the
- * CPU, so that it may run on another one next. The kernel itself uses none. Called by traps.c and sched.c.
+ * The floating-point unit, given to a process when it first uses it (exception 7) and saved when that process leaves
+ * the CPU, so that it may run on another one next. The kernel itself uses none. Called by traps.c and sched.c.
  */
 #include "process.h"
 

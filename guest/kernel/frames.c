@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Page frames of the direct map: allocation, reference counts for shared copy-on-write pages, and what each is used for.
- * Frames below and in the kernel image are not counted: processes map programs straight from there, always shared. The table lies behind the kernel; its entries are made when a frame is first handed out, so that boot time does not
- * depend on the size of memory. Used by all of memory.h.
+ * Page frames of the direct map: allocation, reference counts for shared copy-on-write pages, and what each is used
+ * for. Frames below and in the kernel image are not counted: processes map programs straight from there, always
+ * shared. The table lies behind the kernel; its entries are made when a frame is first handed out, so that boot time
+ * does not depend on the size of memory. Used by all of memory.h.
  */
 #include "memory.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The ring-3 programs inside the kernel image, and their table (struct program in process.h). The build puts the programs'
- * folder on the include path. To add one: a PROGRAM line.
+ * The ring-3 programs inside the kernel image, and their table (struct program in process.h). The build puts the
+ * programs' folder on the include path. To add one: a PROGRAM line.
  */
 .macro PROGRAM path, file
 	.section .initfs, "a", @progbits

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Private system calls: 1000 runs one group of the kernel's self-checks, 1001 measures inside the kernel, 1002 answers
- * questions. /init walks the groups and reports each (guest/user/init/check.c).
+ * Private system calls: 1000 runs one group of the kernel's self-checks, 1001 measures inside the kernel, 1002
+ * answers questions. /init walks the groups and reports each (guest/user/init/check.c).
  */
 #include "kcheck.h"
 

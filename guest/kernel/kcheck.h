@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The kernel's checks of itself and of the layer below it. kcheck.c holds the table of groups; a group is a function that
- * calls expect() and lives in one of the kcheck_*.c. To add one: the function, its prototype here, its line in the table.
+ * The kernel's checks of itself and of the layer below it. kcheck.c holds the table of groups; a group is a function
+ * that calls expect() and lives in one of the kcheck_*.c. To add one: the function, its prototype here, its line in
+ * the table.
  */
 #ifndef OPENVMI_KCHECK_H
 #define OPENVMI_KCHECK_H

@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Checks of processor state behind the paravirt operations: registers survive each call, the interrupt flag means what it
- * means on hardware, control and debug registers and descriptor tables read as the guest wrote them. Table: kcheck.c.
+ * Checks of processor state behind the paravirt operations: registers survive each call, the interrupt flag means
+ * what it means on hardware, control and debug registers and descriptor tables read as the guest wrote them. Table:
+ * kcheck.c.
  */
 #include "kcheck.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Checks of memory: frames hold what is written, page tables say what they should (kernel part, user part, ownership of
- * tables), and the TLB forgets what it is told to. Table: kcheck.c.
+ * Checks of memory: frames hold what is written, page tables say what they should (kernel part, user part, ownership
+ * of tables), and the TLB forgets what it is told to. Table: kcheck.c.
  */
 #include "kcheck.h"
 

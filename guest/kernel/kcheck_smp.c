@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Checks of time and of several CPUs: ticks come and clocks do not go back, interrupts reach each CPU, a shoot-down is
- * done when it returns, counters under a lock are exact. Other CPUs take part through their idle loops: work is handed to
- * them in a mailbox that the test interrupt makes them look at. Table: kcheck.c.
+ * Checks of time and of several CPUs: ticks come and clocks do not go back, interrupts reach each CPU, a shoot-down
+ * is done when it returns, counters under a lock are exact. Other CPUs take part through their idle loops: work is
+ * handed to them in a mailbox that the test interrupt makes them look at. Table: kcheck.c.
  */
 #include "kcheck.h"
 

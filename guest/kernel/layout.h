@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Numbers that both C and assembler need: interrupt vectors, fixed addresses, offsets into structures. The offsets are
- * proven by static asserts next to the structures (cpu.h, process.h). Privileged-state constants are in arch.h.
+ * Numbers that both C and assembler need: interrupt vectors, fixed addresses, offsets into structures. The offsets
+ * are proven by static asserts next to the structures (cpu.h, process.h). Privileged-state constants are in arch.h.
  */
 #ifndef OPENVMI_LAYOUT_H
 #define OPENVMI_LAYOUT_H

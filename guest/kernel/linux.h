@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * More of Linux's i386 numbers: those that only this kernel needs. What it shares with the ring-3 programs is in uapi.h.
+ * More of Linux's i386 numbers: those that only this kernel needs. What it shares with the ring-3 programs is in
+ * uapi.h.
  */
 #ifndef OPENVMI_LINUX_H
 #define OPENVMI_LINUX_H

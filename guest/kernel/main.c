@@ -1,14 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The boot CPU's way from boot.S to the first process, in order. The paravirt layer is asked first where it may reserve
- * address space, and activated before page tables are completed, as mainline Linux does it.
+ * The boot CPU's way from boot.S to the first process, in order. The paravirt layer is asked first where it may
+ * reserve address space, and activated before page tables are completed, as mainline Linux does it.
  */
 #include "cpu.h"
 #include "memory.h"
 #include "process.h"
 
-extern u8 boot_stack[];
+extern u8 boot_stack[]; /* boot.S */
 NORETURN void kernel_main(u32 magic, u32 boot_info);
 
 u32 pv_cpu_index(void)

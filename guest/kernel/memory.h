@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Memory: page frames (frames.c), the kernel's page tables (paging.c), address spaces of processes (space.c, areas.c,
- * copy.c), page faults (fault.c), access to user memory (uaccess.c).
+ * Memory: page frames (frames.c), the kernel's page tables (paging.c), address spaces of processes (space.c,
+ * areas.c, copy.c), page faults (fault.c), access to user memory (uaccess.c).
  */
 #ifndef OPENVMI_MEMORY_H
 #define OPENVMI_MEMORY_H

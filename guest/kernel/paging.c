@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The kernel's own page tables: extends what boot.S built (the first 8 MiB stay as they are) to a map of all low memory,
- * with large pages if the CPU has them, and adds a table of fixed mappings below the top that the layer reserves. All
- * stores and announcements go through paravirt operations. Processes: space.c.
+ * The kernel's own page tables: extends what boot.S built (the first 8 MiB stay as they are) to a map of all low
+ * memory, with large pages if the CPU has them, and adds a table of fixed mappings below the top that the layer
+ * reserves. All stores and announcements go through paravirt operations. Processes: space.c.
  */
 #include "memory.h"
 

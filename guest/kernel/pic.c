@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The two 8259 interrupt controllers: moved from the BIOS's vectors to 32-47, masked until a driver asks. Only the PIT uses
- * them here. Ports are always native: a hypervisor emulates the chips. Called by traps.c and timer.c.
+ * The two 8259 interrupt controllers: moved from the BIOS's vectors to 32-47, masked until a driver asks. Only the
+ * PIT uses them here. Ports are always native: a hypervisor emulates the chips. Called by traps.c and timer.c.
  */
 #include "cpu.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Processes: slots with their kernel stacks, fork, exit, wait. Scheduling: sched.c; programs: exec.c; memory: copy.c.
+ * Processes: slots with their kernel stacks, fork, exit, wait. Scheduling: sched.c; programs: exec.c; memory:
+ * copy.c.
  */
 #include "memory.h"
 #include "process.h"

@@ -137,7 +137,6 @@ void signal_send(struct process *process, u32 signal);
 void signal_fault(struct regs *regs, u32 signal, u32 code, u32 address);
 /** Before return to ring 3: delivers what is pending. */
 void signal_deliver(struct regs *regs);
-void signal_recalculate(struct process *process);
 long sys_sigaction(struct regs *regs);
 long sys_rt_sigaction(struct regs *regs);
 long sys_sigreturn(struct regs *regs);

@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The scheduler: one first-in-first-out run queue for all CPUs, one lock. A CPU keeps the lock across the stack switch; who
- * goes on gives it back. Nothing in the kernel is preempted: processes give way on return to ring 3 or when they wait.
+ * The scheduler: one first-in-first-out run queue for all CPUs, one lock. A CPU keeps the lock across the stack
+ * switch; who goes on gives it back. Nothing in the kernel is preempted: processes give way on return to ring 3 or
+ * when they wait.
  */
 #include "memory.h"
 #include "process.h"
@@ -122,8 +123,7 @@ void schedule(void)
 	spin_unlock_irq(&sched_lock, flags);
 }
 
-/* First thing of a new process, on its own stack: the half of schedule() that it never entered. */
-void finish_first_switch(void);
+/* First thing of a new process, on its own stack. */
 void finish_first_switch(void)
 {
 	spin_unlock(&sched_lock);

@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Signals: faults of a process and kill(), handlers on the user stack in Linux's frame layouts (old and real-time), return
- * from them. Defaults are: ignore for SIGCHLD and its like, death for the rest. FPU state is not part of a frame here.
+ * Signals: faults of a process and kill(), handlers on the user stack in Linux's frame layouts (old and real-time),
+ * return from them. Defaults are: ignore for SIGCHLD and its like, death for the rest. FPU state is not part of a
+ * frame here.
  */
 #include "memory.h"
 #include "process.h"
@@ -36,12 +37,23 @@ struct rt_signal_frame {
 _Static_assert(offsetof(struct rt_signal_frame, flags) == 16 + 128, "siginfo_t is 128 bytes");
 _Static_assert(offsetof(struct rt_signal_frame, mask) == 16 + 128 + 20 + 88, "struct ucontext");
 
-void signal_recalculate(struct process *process)
+/* sched_lock held. */
+static void signal_recalculate(struct process *process)
 {
 	if (process->pending & ~process->blocked)
 		set_work(process, WORK_SIGNAL);
 	else
 		__atomic_fetch_and(&process->work, ~(u32)WORK_SIGNAL, __ATOMIC_SEQ_CST);
+}
+
+/* Only the process itself changes its mask, but another CPU may be sending a signal just now. */
+static void set_blocked(struct process *process, u64 mask)
+{
+	u32 flags = spin_lock_irq(&sched_lock);
+
+	process->blocked = mask & ~(BIT(SIGKILL) | BIT(SIGSTOP));
+	signal_recalculate(process);
+	spin_unlock_irq(&sched_lock, flags);
 }
 
 static bool ignored(const struct process *process, u32 signal)
@@ -180,10 +192,7 @@ static void act(struct regs *regs, u32 signal, u32 code, u32 address)
 		process_exit(SIGSEGV);
 	if (action.flags & SA_RESETHAND)
 		process->actions[signal - 1].handler = SIG_DFL;
-	process->blocked |= action.mask;
-	if (!(action.flags & SA_NODEFER))
-		process->blocked |= BIT(signal);
-	signal_recalculate(process);
+	set_blocked(process, mask | action.mask | ((action.flags & SA_NODEFER) ? 0 : BIT(signal)));
 	regs->eax = signal; /* so that a handler with register arguments works as well */
 	regs->eip = action.handler;
 	regs->ds = regs->es = USER_DS;
@@ -275,10 +284,7 @@ long sys_rt_sigaction(struct regs *regs)
 
 static long signal_return(struct regs *regs, const struct signal_registers *context, u64 mask)
 {
-	struct process *process = current();
-
-	process->blocked = mask & ~(BIT(SIGKILL) | BIT(SIGSTOP));
-	signal_recalculate(process);
+	set_blocked(current(), mask);
 	restore_context(regs, context);
 	asm volatile("movl %0, %%gs" ::"r"(context->gs == 0 ? 0 : (context->gs & 0xFFFF) | 3));
 	return (long)regs->eax;

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Several CPUs: starts them one after the other (INIT, state for a hypervisor, STARTUP), and what they tell each other:
- * look for work, forget translations. A further CPU's first code: trampoline.S; then ap_main here.
+ * Several CPUs: starts them one after the other (INIT, state for a hypervisor, STARTUP), and what they tell each
+ * other: look for work, forget translations. A further CPU's first code: trampoline.S; then ap_main here.
  */
 #include "memory.h"
 #include "process.h"
@@ -173,7 +173,6 @@ static void shoot_poll(void)
 	__atomic_fetch_and(&shoot_pending, ~bit, __ATOMIC_SEQ_CST);
 }
 
-void handle_shootdown(struct regs *regs);
 void handle_shootdown(struct regs *regs)
 {
 	(void)regs;

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Address spaces: root tables that share the kernel's part, page tables made on demand, loading into CR3, TLB flushes.
- * Each paging structure is announced before it is linked and released after it is unlinked. Areas in it: areas.c; copy:
- * copy.c.
+ * Address spaces: root tables that share the kernel's part, page tables made on demand, loading into CR3, TLB
+ * flushes. Each paging structure is announced before it is linked and released after it is unlinked. Areas in it:
+ * areas.c; copy: copy.c.
  */
 #include "memory.h"
 #include "process.h"

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Memory and text primitives; the compiler calls the mem* functions by itself. String instructions keep them short, and
- * are what a 2006 kernel used.
+ * Memory and text primitives; the compiler calls the mem* functions by itself. String instructions keep them short,
+ * and are what a 2006 kernel used.
  */
 #include "kernel.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The system-call table and what happens between entry.S and the call: accounting, dispatch, and the work before return to
- * ring 3. Linux/i386 numbers; results below zero are error numbers.
+ * The system-call table and what happens between entry.S and the call: accounting, dispatch, and the work before
+ * return to ring 3. Linux/i386 numbers; results below zero are error numbers.
  */
 #include "memory.h"
 #include "process.h"
@@ -98,7 +98,6 @@ static system_call *const table[SYSTEM_CALLS] = {
 
 static system_call *const private_table[] = { sys_kcheck, sys_kbench, sys_kinfo };
 
-void handle_syscall(struct regs *regs);
 void handle_syscall(struct regs *regs)
 {
 	u32 number = regs->error;
@@ -113,8 +112,6 @@ void handle_syscall(struct regs *regs)
 	regs->eax = call != NULL ? (u32)call(regs) : (u32)-ENOSYS;
 }
 
-/* Interrupts on. entry.S comes back here until there is nothing left. */
-void do_pending_work(struct regs *regs);
 void do_pending_work(struct regs *regs)
 {
 	u32 work = current()->work;

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * System calls on files: the console (/dev/ttyS0), the result channel (/dev/ttyS1), and the programs in the kernel image
- * as read-only files. A write of up to a kilobyte appears in one piece.
+ * System calls on files: the console (/dev/ttyS0), the result channel (/dev/ttyS1), and the programs in the kernel
+ * image as read-only files. A write of up to a kilobyte appears in one piece.
  */
 #include "memory.h"
 #include "process.h"

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The clock: the layer's cycle counter (the TSC, or the VMI timer's real counter) scaled to nanoseconds, and the date at
- * boot from the hypervisor or the CMOS. Ticks: timer.c.
+ * The clock: the layer's cycle counter (the TSC, or the VMI timer's real counter) scaled to nanoseconds, and the
+ * date at boot from the hypervisor or the CMOS. Ticks: timer.c.
  */
 #include "cpu.h"
 

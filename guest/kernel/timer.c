@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The tick, 100 times a second on each CPU, from the best of three sources: the VMI timer, the local APIC's timer, the PIT
- * (boot CPU only). Also calibrates: TSC and APIC timer against the PIT's second channel. Clock: time.c.
+ * The tick, 100 times a second on each CPU, from the best of three sources: the VMI timer, the local APIC's timer,
+ * the PIT (boot CPU only). Also calibrates: TSC and APIC timer against the PIT's second channel. Clock: time.c.
  */
 #include "cpu.h"
 #include "process.h"

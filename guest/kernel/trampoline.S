@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Where a further CPU begins on a plain PC: real mode at TRAMPOLINE_PHYS, to which smp.c copies this code. Goes to the high
- * half on page tables that also map low memory at 0, then to smp.c:ap_main. A hypervisor that starts CPUs itself enters
- * ap_entry directly. Before paging there is nothing to ask, so the privileged instructions stand here.
+ * Where a further CPU begins on a plain PC: real mode at TRAMPOLINE_PHYS, to which smp.c copies this code. Goes to
+ * the high half on page tables that also map low memory at 0, then to smp.c:ap_main. A hypervisor that starts CPUs
+ * itself enters ap_entry directly. Before paging there is nothing to ask, so the privileged instructions stand here.
  */
 #include "layout.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Exceptions and PIC interrupts in C: fills the IDT, tells user from kernel faults, turns the former into signals and the
- * latter into a fix-up or a panic. Called by entry.S; page faults go on in fault.c.
+ * Exceptions and PIC interrupts in C: fills the IDT, tells user from kernel faults, turns the former into signals
+ * and the latter into a fix-up or a panic. Called by entry.S; page faults go on in fault.c.
  */
 #include "cpu.h"
 #include "memory.h"
@@ -47,7 +47,6 @@ static void user_exception(struct regs *regs)
 		signal_fault(regs, SIGSEGV, SI_KERNEL, 0);
 }
 
-void handle_trap(struct regs *regs);
 void handle_trap(struct regs *regs)
 {
 	if (regs->vector == VECTOR_PAGE_FAULT) {
@@ -73,7 +72,6 @@ void irq_install(u32 irq, irq_handler *handler)
 	pic_unmask(irq);
 }
 
-void handle_irq(struct regs *regs);
 void handle_irq(struct regs *regs)
 {
 	u32 irq = regs->vector - VECTOR_IRQ0;
@@ -83,7 +81,6 @@ void handle_irq(struct regs *regs)
 		irq_handlers[irq]();
 }
 
-void handle_timer(struct regs *regs);
 void handle_timer(struct regs *regs)
 {
 	(void)regs;
@@ -92,7 +89,6 @@ void handle_timer(struct regs *regs)
 }
 
 /* Its purpose is met by interrupting: work is looked for on the way out, or by the idle loop. */
-void handle_resched(struct regs *regs);
 void handle_resched(struct regs *regs)
 {
 	(void)regs;
@@ -100,7 +96,6 @@ void handle_resched(struct regs *regs)
 	this_cpu()->resched_ipis++;
 }
 
-void handle_test(struct regs *regs);
 void handle_test(struct regs *regs)
 {
 	struct cpu *cpu = this_cpu();
@@ -112,7 +107,6 @@ void handle_test(struct regs *regs)
 	apic_end();
 }
 
-void handle_spurious(struct regs *regs);
 void handle_spurious(struct regs *regs)
 {
 	(void)regs; /* the local APIC wants no end of interrupt for this one */

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Copies between kernel and user memory. The user side may fault: fault.c brings pages in or breaks copy-on-write; where it
- * cannot, the exception table continues behind the copy with what is left in ECX.
+ * Copies between kernel and user memory. The user side may fault: fault.c brings pages in or breaks copy-on-write;
+ * where it cannot, the exception table continues behind the copy with what is left in ECX.
  */
 #include "memory.h"
 #include "process.h"

@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The page at VSYSCALL_VA in every process, read-only, the same frame for all: the system-call entry that AT_SYSINFO
- * names, and the two signal returns. Runs in ring 3. The offsets are in layout.h; space.c
- * makes the frame.
+ * names, and the two signal returns. Runs in ring 3. The offsets are in layout.h; space.c makes the frame.
  */
 #include "layout.h"
 
