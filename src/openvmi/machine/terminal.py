@@ -96,7 +96,7 @@ class Terminal:
     def __enter__(self) -> Self:
         if _is_ours(self._fd):
             self._before = termios.tcgetattr(self._fd)
-            atexit.register(self.restore)
+            atexit.register(self.restore)  # a signal may come before the body of the `with` has begun
             self._catch_signals()
             self._set_raw()
             self._machine.add_input(self._fd, self._typed)
@@ -141,6 +141,6 @@ class Terminal:
                 self._handlers[number] = signal.signal(number, self._die)
 
     def _die(self, number: int, frame: FrameType | None) -> None:
+        """Leave as an exception, through everybody's clean-up; ours included."""
         del frame
-        self.restore()
         sys.exit(128 + number)

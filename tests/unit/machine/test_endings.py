@@ -39,7 +39,7 @@ ENDINGS: dict[str, tuple[tuple[str, ...], dict[str, object], How, int, str]] = {
     "panic, exit 0": (("result=panic x", "result=exit 0", OFF), {}, How.PANIC, 255, "panicked: x"),
     "panic told by a device": (("event=guest-panic",), {}, How.PANIC, 255, "told QEMU so"),
     "spins": (("sleep=9",), {"timeout": 0.15}, How.TIMEOUT, 124, "within 0.15 s (it never reported)"),
-    "hello, spins": ((HELLO, "sleep=9"), {"timeout": 0.15}, How.TIMEOUT, 124, "gave no exit status"),
+    "hello, spins": ((HELLO, "sleep=9"), {"timeout": 0.6}, How.TIMEOUT, 124, "gave no exit status"),
     "QEMU refuses": (("stderr=qemu: bad option", "status=1"), {}, How.QEMU_FAILED, 125, "status 1: qemu: bad option"),
     "QEMU crashes": (("signal=11",), {}, How.QEMU_FAILED, 125, "killed by signal 11 and said nothing"),
     "QEMU ends well, no event": ((), {}, How.QEMU_FAILED, 125, "ended with status 0"),
@@ -91,7 +91,7 @@ def test_errors_to_raise(steps: Steps) -> None:
     assert ended(steps("result=exit 1", OFF)).error() is None
     kinds = {RESET: GuestPanicError, "status=3": HarnessError, "sleep=9": GuestTimeoutError}
     for step, kind in kinds.items():
-        outcome = ended(steps("console=last words\\n", step, timeout=0.15))
+        outcome = ended(steps("console=last words\\n", step, timeout=0.6))
         error = outcome.error()
         assert type(error) is kind
         assert error.exit_code == ExitCode(outcome.exit_code)

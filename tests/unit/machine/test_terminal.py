@@ -62,11 +62,19 @@ def test_nothing_happens_without_a_terminal(steps: Steps) -> None:
 class Session:
     """A child with a controlling terminal of its own."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, script: str, words: list[str]) -> None:
+        self.script = script
+        self.seen = b""
+        self._words = words
+        self.pid = self.fd = -1
+
+    def start(self) -> list[object]:
+        """Start the child; return the terminal's mode before it does anything."""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            words = [sys.executable, "-c", self.script, *self._words]
             os.execv(words[0], words)  # noqa: S606 - a terminal of its own is the point
-        self.seen = b""
+        return self.mode()
 
     def until(self, text: bytes) -> None:
         deadline = time.monotonic() + 10
@@ -96,7 +104,7 @@ def session(fake_qemu: Path, kernel: Path) -> Iterator[Callable[[str], Session]]
 
     def start(steps: str) -> Session:
         script = "import sys, time\nsys.stdin.readline()\n" + CHILD + "sys.stdin.readline()\n"
-        made.append(Session([sys.executable, "-c", script, str(kernel), str(fake_qemu), steps]))
+        made.append(Session(script, [str(kernel), str(fake_qemu), steps]))
         return made[-1]
 
     yield start
@@ -106,7 +114,7 @@ def session(fake_qemu: Path, kernel: Path) -> Iterator[Callable[[str], Session]]
 
 def test_ctrl_a_x_ends_and_restores(session: Callable[[str], Session]) -> None:
     child = session("console=ready;echo=3;sleep=30")
-    before = child.mode()
+    before = child.start()
     os.write(child.fd, b"\n")
     child.until(b"ready")
     while not child.raw():
@@ -122,10 +130,24 @@ def test_ctrl_a_x_ends_and_restores(session: Callable[[str], Session]) -> None:
     assert child.wait() == 0
 
 
+def test_leaving_without_a_way_out_restores(session: Callable[[str], Session]) -> None:
+    child = session("console=ready;sleep=30")
+    child.script = child.script.replace(", Terminal(vm):", ":\n    Terminal(vm).__enter__()")
+    before = child.start()
+    os.write(child.fd, b"\n")
+    child.until(b"ready")
+    os.write(child.fd, b"\x01x")
+    child.until(b"< interrupted >")
+    assert child.raw()
+    os.write(child.fd, b"\r\n")
+    assert child.wait() == 0
+    assert child.mode() == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_restore(number: int, session: Callable[[str], Session]) -> None:
     child = session("console=ready;sleep=30")
-    before = child.mode()
+    before = child.start()
     os.write(child.fd, b"\n")
     child.until(b"ready")
     while not child.raw():
