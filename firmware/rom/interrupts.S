@@ -10,12 +10,20 @@
 
 /* EnableInterrupts. Clobbers: flags. What is pending is delivered as the call returns, when STI's shadow ends. */
 FUNCTION(rom_enable_interrupts)
+    nop                                 /* unlike rom_sti: a guest that copies bare instructions must really call */
     sti
     ret
 END(rom_enable_interrupts)
 
+/* The same for the native mode, where a guest may copy the STI over its site. */
+FUNCTION(rom_sti)
+    sti
+    ret
+END(rom_sti)
+
 /* DisableInterrupts. Clobbers: flags. */
 FUNCTION(rom_disable_interrupts)
+    nop
     cli
     ret
 END(rom_disable_interrupts)
