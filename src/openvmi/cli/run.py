@@ -142,6 +142,7 @@ def _tell(machine: Machine, request: Request, outcome: Outcome, json_file: Path 
     from ..report import parse_report
 
     report = parse_report(outcome.report)
+    _warn_of_roms(request.roms)
     if json_file is not None and machine.plan is not None:
         _write_json(json_file, account(machine.plan, request, outcome, report, machine.console.text))
     for warning in outcome.warnings:
@@ -155,6 +156,17 @@ def _tell(machine: Machine, request: Request, outcome: Outcome, json_file: Path 
         click.echo(f"openvmi: failed check: {fail}", err=True)
     if outcome.log is not None and not outcome.ok:
         click.echo(f"  help: the whole console is in {outcome.log}", err=True)
+
+
+def _warn_of_roms(roms: tuple[Path, ...]) -> None:
+    """Say of ROMs that the user brought why a mainline guest passes them over: it says so only in part itself."""
+    if not roms:
+        return
+    from ..rom import Authority, refusals
+
+    for path in roms:
+        for finding in refusals(path.read_bytes(), Authority.GUEST):
+            click.echo(f"openvmi: {path}: a mainline guest refuses this ROM: {finding}", err=True)
 
 
 def _last_lines(outcome: Outcome) -> None:
