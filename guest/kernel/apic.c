@@ -85,13 +85,18 @@ void apic_init_this_cpu(void)
 	this_cpu()->apic_id = apic_own_id();
 }
 
+static NOINLINE void wait_until_sent(void)
+{
+	while (apic_read(APIC_COMMAND) & COMMAND_PENDING)
+		cpu_relax();
+}
+
 /* Both command words with interrupts off: an interrupt handler may send, too. */
 static void send(u32 apic_id, u32 command)
 {
 	u32 flags = irq_save();
 
-	while (apic_read(APIC_COMMAND) & COMMAND_PENDING)
-		cpu_relax();
+	wait_until_sent();
 	apic_write(APIC_COMMAND_HIGH, apic_id << 24);
 	apic_write(APIC_COMMAND, command);
 	irq_restore_flags(flags);

@@ -121,6 +121,20 @@ static void drop_batch(struct space *space, struct batch *batch)
 }
 
 /* Clears the entries of [start, end), which one table maps; returns where it stopped for want of room in the batch. */
+static NOINLINE u32 clear_entries(pte_t *pte, u32 start, u32 end, struct batch *batch, bool loaded)
+{
+	for (; start < end && batch->count < ARRAY_SIZE(batch->pfns); start += PAGE_SIZE, pte++) {
+		if (*pte == 0)
+			continue;
+		batch->pfns[batch->count++] = pte_pfn(*pte);
+		if (loaded)
+			pte_clear(start, pte);
+		else
+			set_pte(pte, 0);
+	}
+	return start;
+}
+
 static u32 clear_range(struct space *space, u32 start, u32 end, struct batch *batch)
 {
 	pte_t *pte = pte_find(space, start);
@@ -128,15 +142,7 @@ static u32 clear_range(struct space *space, u32 start, u32 end, struct batch *ba
 	if (pte == NULL)
 		return end;
 	lazy_mode(VMI_LAZY_MMU);
-	for (; start < end && batch->count < ARRAY_SIZE(batch->pfns); start += PAGE_SIZE, pte++) {
-		if (*pte == 0)
-			continue;
-		batch->pfns[batch->count++] = pte_pfn(*pte);
-		if (space->cpus != 0)
-			pte_clear(start, pte);
-		else
-			set_pte(pte, 0);
-	}
+	start = clear_entries(pte, start, end, batch, space->cpus != 0);
 	lazy_mode(VMI_LAZY_NONE);
 	return start;
 }
@@ -194,24 +200,31 @@ pte_t area_pte_flags(const struct area *area, bool shared)
 	return flags;
 }
 
-/* Gives the pages of [start, end) the entries that the area's new protection wants. */
-static void protect_pages(struct space *space, const struct area *area, u32 start, u32 end)
+/* Gives the present pages of [start, end), which one table maps, the entry flags `sole`, or `shared` if others have the
+ * frame as well. Present to present goes through zero, for a PAE entry is two words; the flush follows. */
+static NOINLINE void protect_entries(pte_t *pte, u32 start, u32 end, pte_t sole, pte_t shared)
 {
-	while (start < end) {
-		u32 limit = min_u32(end, ALIGN_DOWN(start, TABLE_SPAN) + TABLE_SPAN);
+	for (; start < end; start += PAGE_SIZE, pte++) {
+		u32 pfn = pte_pfn(*pte);
+
+		if (*pte == 0)
+			continue;
+		pte_clear(start, pte);
+		set_pte_at(start, pte, make_pte(pfn, frame_refs(pfn) > 1 ? shared : sole));
+	}
+}
+
+static void protect_pages(struct space *space, const struct area *area)
+{
+	pte_t sole = area_pte_flags(area, false), shared = area_pte_flags(area, true);
+
+	for (u32 start = area->start; start < area->end;) {
+		u32 limit = min_u32(area->end, ALIGN_DOWN(start, TABLE_SPAN) + TABLE_SPAN);
 		pte_t *pte = pte_find(space, start);
 
 		if (pte != NULL) {
 			lazy_mode(VMI_LAZY_MMU);
-			for (u32 va = start; va < limit; va += PAGE_SIZE, pte++) {
-				u32 pfn = pte_pfn(*pte);
-
-				if (*pte == 0)
-					continue;
-				/* Present to present: through zero, for a PAE entry is two words; the flush follows. */
-				pte_clear(va, pte);
-				set_pte_at(va, pte, make_pte(pfn, area_pte_flags(area, frame_refs(pfn) > 1)));
-			}
+			protect_entries(pte, start, limit, sole, shared);
 			lazy_mode(VMI_LAZY_NONE);
 		}
 		start = limit;
@@ -236,7 +249,7 @@ int space_protect(struct space *space, u32 start, u32 end, u32 protection)
 		if (area->protection == protection)
 			continue;
 		area->protection = protection;
-		protect_pages(space, area, area->start, area->end);
+		protect_pages(space, area);
 	}
 	if (covered < end)
 		return -ENOMEM;

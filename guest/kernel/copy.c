@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * fork()'s copy of an address space: no page is copied, writable ones become read-only in both, fault.c copies on
- * write. The parent's entries are changed by a locked instruction and reported (pte_update), the child's are stored
+ * write. The parent's entries are changed by a locked instruction and reported (pte_clear_bits), the child's are stored
  * (set_pte), in lazy MMU mode table by table: what Linux's copy_page_range does.
  */
 #include "memory.h"
@@ -10,21 +10,17 @@
 
 #define TABLE_SPAN (1u << PD_SHIFT)
 
-/* Copies entries of [start, end), within one table of each space. Most of a large area is empty: that is skipped apart. */
-static void share_pages(pte_t *from, pte_t *to, u32 start, u32 end)
+/* Copies entries of [start, end), within one table of each space. */
+static NOINLINE void share_pages(pte_t *from, pte_t *to, u32 start, u32 end)
 {
-	u32 count = (end - start) >> PAGE_SHIFT;
-
-	for (u32 i = 0;; i++) {
-		while (i < count && from[i] == 0)
-			i++;
-		if (i >= count)
-			return;
+	for (u32 va = start; va < end; va += PAGE_SIZE, from++, to++) {
+		if (*from == 0)
+			continue;
 		/* Locked, and only this bit: the CPU sets accessed and dirty bits in the same word. */
-		if (from[i] & PTE_W)
-			pte_clear_bits(start + (i << PAGE_SHIFT), &from[i], PTE_W);
-		frame_get(pte_pfn(from[i]));
-		set_pte(&to[i], from[i]);
+		if (*from & PTE_W)
+			pte_clear_bits(va, from, PTE_W);
+		frame_get(pte_pfn(*from));
+		set_pte(to, *from);
 	}
 }
 

@@ -90,6 +90,9 @@ ALWAYS_INLINE void spin_unlock_irq(struct spinlock *lock, u32 flags)
 	irq_restore_flags(flags);
 }
 
+/* For the loops over page-table entries: a function of their own has the registers to itself, with the layer or not. */
+#define NOINLINE __attribute__((noinline))
+
 #define ALIGN_DOWN(value, step) ((value) & ~((step) - 1))
 #define ALIGN_UP(value, step) ALIGN_DOWN((value) + (step) - 1, step)
 
