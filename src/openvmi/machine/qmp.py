@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
 """QEMU's monitor through its own library, for code that is not asynchronous.
 
 The library runs in a thread with an event loop of its own, started with the first use.

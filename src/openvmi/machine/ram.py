@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Guest RAM, mapped into this process: what the guest writes is here, and the other way round, at once."""
 
 from __future__ import annotations
