@@ -64,11 +64,13 @@ ALWAYS_INLINE void cpu_relax(void)
 	asm volatile("pause" ::: "memory");
 }
 
+/** smp.c: returns with a lock that another CPU had. */
+void spin_wait(struct spinlock *lock);
+
 ALWAYS_INLINE void spin_lock(struct spinlock *lock)
 {
-	while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE))
-		while (lock->locked)
-			cpu_relax();
+	if (__builtin_expect(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE), 0))
+		spin_wait(lock);
 }
 
 ALWAYS_INLINE void spin_unlock(struct spinlock *lock)

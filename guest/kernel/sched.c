@@ -58,13 +58,13 @@ void sched_init_cpu(u32 stack)
 }
 
 /* Thread-local segments live in the CPU's GDT; most processes have none, and equal words need no store. */
-static void load_tls(struct cpu *cpu, const struct process *to)
+static NOINLINE void load_tls(struct descriptor *gdt, const struct process *to)
 {
 	for (u32 i = 0; i < GDT_TLS_COUNT; i++) {
-		const struct descriptor *now = &cpu->gdt[GDT_TLS + i], *next = &to->tls[i];
+		const struct descriptor *now = &gdt[GDT_TLS + i], *next = &to->tls[i];
 
 		if (now->low != next->low || now->high != next->high)
-			write_gdt_entry(cpu->gdt, GDT_TLS + i, next->low, next->high);
+			write_gdt_entry(gdt, GDT_TLS + i, next->low, next->high);
 	}
 }
 
@@ -84,14 +84,14 @@ static void load_gs(u32 selector)
 		     : "+r"(selector));
 }
 
-static void switch_to(struct cpu *cpu, struct process *from, struct process *to)
+static NOINLINE void switch_to(struct cpu *cpu, struct process *from, struct process *to)
 {
 	if (from->fpu_live)
 		fpu_leave(from);
 	/* The hypervisor may take all of this in one go. Selectors that depend on it are loaded after the bracket. */
 	from->gs = start_switch();
 	space_load(to->space, from->space);
-	load_tls(cpu, to);
+	load_tls(cpu->gdt, to);
 	finish_switch(&cpu->tss, stack_top(to));
 	if ((from->gs | to->gs) & 0xFFFF)
 		load_gs(to->gs & 0xFFFF);

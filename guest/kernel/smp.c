@@ -140,6 +140,16 @@ void smp_start(u32 limit)
 
 /* ---- Talking ---- */
 
+/* Out of line: taking a free lock is all that the fast path holds. Reads until it is free, so that the owner keeps its
+ * cache line. */
+void spin_wait(struct spinlock *lock)
+{
+	do {
+		while (lock->locked)
+			cpu_relax();
+	} while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE));
+}
+
 u32 all_cpus(void)
 {
 	return (1u << cpu_count) - 1;
