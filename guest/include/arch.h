@@ -332,33 +332,32 @@ static inline void native_flush_tlb_global(void)
 	native_write_cr4(cr4);
 }
 
-/* High word first: an entry must never be present with half its address. The compiler may not move memory accesses
- * across an entry's change, hence the barrier. */
+/* Page-table entries are changed by exactly these stores, in this order, and the compiler moves no memory access across
+ * them. High word first: an entry must never be present with half its address. */
 ALWAYS_INLINE void native_set_pte(pte_t *entry, pte_t value)
 {
-#if CONFIG_PAE
-	volatile u32 *words = (volatile u32 *)entry;
+	u32 *words = (u32 *)entry;
 
-	asm volatile("" ::: "memory");
-	words[1] = (u32)(value >> 32);
-	words[0] = (u32)value;
+#if CONFIG_PAE
+	asm volatile("movl %3, %1; movl %2, %0"
+		     : "=m"(words[0]), "=m"(words[1])
+		     : "ri"((u32)value), "ri"((u32)(value >> 32))
+		     : "memory");
 #else
-	asm volatile("" ::: "memory");
-	*(volatile pte_t *)entry = value;
+	asm volatile("movl %1, %0" : "=m"(words[0]) : "ri"(value) : "memory");
 #endif
-	asm volatile("" ::: "memory");
 }
 
 /* Low word first, for the same reason. */
 ALWAYS_INLINE void native_pte_clear(pte_t *entry)
 {
-	volatile u32 *words = (volatile u32 *)entry;
+	u32 *words = (u32 *)entry;
 
-	asm volatile("" ::: "memory");
-	words[0] = 0;
-	if (CONFIG_PAE)
-		words[1] = 0;
-	asm volatile("" ::: "memory");
+#if CONFIG_PAE
+	asm volatile("movl $0, %0; movl $0, %1" : "=m"(words[0]), "=m"(words[1])::"memory");
+#else
+	asm volatile("movl $0, %0" : "=m"(words[0])::"memory");
+#endif
 }
 
 /* ---- MSRs and ports: always these, never through paravirt.h ---- */
@@ -408,14 +407,18 @@ ALWAYS_INLINE void native_set_iopl(u32 mask)
 /* The linear address at which the kernel maps the local APIC's page; the kernel sets it, below `reserved_top`. */
 extern u32 lapic_base;
 
+/* Plain MOVs, whatever else the compiler could do with memory: an emulator of device memory decodes these best. */
 ALWAYS_INLINE u32 native_apic_read(u32 reg)
 {
-	return *POINTER(volatile u32, lapic_base + reg);
+	u32 value;
+
+	asm volatile("movl %1, %0" : "=r"(value) : "m"(*POINTER(volatile u32, lapic_base + reg)) : "memory");
+	return value;
 }
 
 ALWAYS_INLINE void native_apic_write(u32 reg, u32 value)
 {
-	*POINTER(volatile u32, lapic_base + reg) = value;
+	asm volatile("movl %1, %0" : "=m"(*POINTER(volatile u32, lapic_base + reg)) : "ri"(value) : "memory");
 }
 
 #endif /* __ASSEMBLER__ */

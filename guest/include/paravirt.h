@@ -15,6 +15,8 @@
  *   load_ldt(selector) load_tr(selector) u32 store_tr()
  *   write_gdt_entry(struct descriptor *table, index, low, high) write_ldt_entry(...) write_idt_entry(...)
  *   update_kernel_stack(struct tss *, u32 esp0)
+ *   u32 start_switch()         first of a process switch: returns %gs, as mov does, and enters the lazy CPU mode
+ *   finish_switch(tss, esp0)   last: update_kernel_stack() and the lazy mode's end; selectors and FPU after it
  *   set_iopl(eflags_mask)      only needed at a process switch, and only if kernel_rpl != 0 (POPF does it at CPL 0)
  *   io_delay()
  *   lazy_mode_none() lazy_mode_mmu() lazy_mode_cpu()    and lazy_mode(VMI_LAZY_*) for a constant; never nested
@@ -25,6 +27,7 @@
  *   set_pte_at(u32 va, pte_t *, pte_t) an entry of the loaded address space, or of the kernel's part, that maps va
  *   pte_clear(u32 va, pte_t *)         the same with 0 (set_pte_at with a constant 0 does this)
  *   pte_update(u32 va, pte_t *)        after the kernel itself changed an entry of the loaded address space in memory
+ *   pte_clear_bits(u32 va, pte_t *, u32 bits)  locked change of the loaded address space's entry, and pte_update()
  *   pte_update_defer(u32 va, pte_t *)  the same, may wait for the next TLB flush; the flush must follow under the lock
  *   pte_update_other(pte_t *)          the same for an address space that is not loaded
  *   set_pde(pde_t *, pde_t)  set_pdpte(pdpte_t *, pdpte_t; PAE only)

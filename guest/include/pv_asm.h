@@ -16,19 +16,19 @@
 #include "pv_ops.h"
 
 /* `transfer` is call or jmp: six bytes with an absolute operand. */
-.macro PV_ASM_SITE transfer, type
-771:	\transfer *pv_ops + 4 * \type
+.macro PV_ASM_SITE transfer, op
+771:	\transfer *pv_word_\op
 772:	.pushsection .parainstructions, "a"
 	.balign 4
 	.long 771b
-	.byte \type, 772b - 771b
+	.byte pv_type_\op, 772b - 771b
 	.short PV_NOTHING
 	.popsection
 .endm
 
-#define PV_CLI PV_ASM_SITE call, PV_TYPE_irq_disable
-#define PV_STI PV_ASM_SITE call, PV_TYPE_irq_enable
-#define PV_IRET PV_ASM_SITE jmp, PV_TYPE_iret
-#define PV_STI_SYSEXIT PV_ASM_SITE jmp, PV_TYPE_sti_sysexit
+#define PV_CLI PV_ASM_SITE call, irq_disable
+#define PV_STI PV_ASM_SITE call, irq_enable
+#define PV_IRET PV_ASM_SITE jmp, iret
+#define PV_STI_SYSEXIT PV_ASM_SITE jmp, sti_sysexit
 
 #endif

@@ -3,19 +3,14 @@
  *
  * The operation structures: one word per operation, the address of what implements it now. Call sites go through these
  * words until they are patched (pv_sites.h, pv_asm.h); the word's index is the type in the site's record. Initial values
- * are the native implementations (guest/paravirt/native.S); the VMI back end replaces some.
+ * are the native implementations (guest/paravirt/native.S), or NULL for operations that are native code at their sites;
+ * the VMI back end replaces some.
  *
  * To add an operation: a line in one list below, its native code in native.S, its inline function in pv_sites.h and
  * pv_plain.h, its line in paravirt.h, and a row in the service table of vmi_services.c if VMI has a call for it.
  */
 #ifndef OPENVMI_PV_OPS_H
 #define OPENVMI_PV_OPS_H
-
-/* Indexes that assembler needs; ops.c proves them right. */
-#define PV_TYPE_irq_disable 0
-#define PV_TYPE_irq_enable 1
-#define PV_TYPE_iret 4
-#define PV_TYPE_sti_sysexit 5
 
 /* Registers that a site's replacement may destroy: the clobber mask of its record, as in Linux (EBX is ours, for CPUID). */
 #define PV_NOTHING 0
@@ -28,11 +23,8 @@
 /* A site holds at least an indirect call, and at most one instruction's worth of bytes (so prefixes can fill it). */
 #define PV_SITE_MIN 6
 #define PV_SITE_MAX 15
-
-#ifndef __ASSEMBLER__
-
-#include "arch.h"
-#include "vmi_abi.h"
+#define PV_INLINE_MIN 5  /* a relative call */
+#define PV_INLINE_MAX 30 /* two stores of constants to fixed addresses */
 
 #if CONFIG_PAE
 #define PV_CALL_SET SetPxELong
@@ -80,6 +72,8 @@
 	X(cpu, update_kernel_stack, UpdateKernelStack) \
 	X(cpu, set_iopl, SetIOPLMask)                 \
 	X(cpu, io_delay, IODelay)                     \
+	X(cpu, start_switch, SetLazyMode)             \
+	X(cpu, finish_switch, UpdateKernelStack)      \
 	X(cpu, lazy_mode_none, SetLazyMode)           \
 	X(cpu, lazy_mode_mmu, SetLazyMode)            \
 	X(cpu, lazy_mode_cpu, SetLazyMode)
@@ -116,6 +110,11 @@
 
 #define PV_ALL_OPS(X) PV_IRQ_OPS(X) PV_CPU_OPS(X) PV_MMU_OPS(X) PV_APIC_OPS(X) PV_TIME_OPS(X)
 
+#ifndef __ASSEMBLER__
+
+#include "arch.h"
+#include "vmi_abi.h"
+
 /* Register conventions differ (pv_sites.h has each), so C cannot call through these words. */
 typedef const void *pv_code;
 
@@ -148,7 +147,17 @@ struct pv_site {
 	u16 clobbers; /* PV_EAX | ...: what the code around it expects to be destroyed */
 };
 
-_Static_assert(sizeof(struct pv_site) == 8, "the record that the site macros emit");
+/** One record of section .pv_inline: a site that is native code until the patcher makes it a call of its stub. */
+struct pv_inline_site {
+	u32 address;
+	u32 stub;  /* passes the arguments to a call site of the operation, and returns */
+	u8 type;
+	u8 length; /* PV_INLINE_MIN ... PV_INLINE_MAX */
+	u16 unused;
+};
+
+_Static_assert(sizeof(struct pv_site) == 8, "the record that PV_CALL emits");
+_Static_assert(sizeof(struct pv_inline_site) == 12, "the record that PV_INLINE emits");
 
 #endif /* __ASSEMBLER__ */
 

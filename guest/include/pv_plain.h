@@ -53,7 +53,26 @@
 
 ALWAYS_INLINE void update_kernel_stack(struct tss *tss, u32 esp0)
 {
-	((volatile struct tss *)tss)->esp0 = esp0;
+	asm volatile("movl %1, %0" : "=m"(tss->esp0) : "r"(esp0) : "memory");
+}
+
+ALWAYS_INLINE u32 start_switch(void)
+{
+	u32 gs;
+
+	asm volatile("movl %%gs, %0" : "=r"(gs)::"memory");
+	return gs;
+}
+
+ALWAYS_INLINE void finish_switch(struct tss *tss, u32 esp0)
+{
+	update_kernel_stack(tss, esp0);
+}
+
+ALWAYS_INLINE void pte_clear_bits(u32 va, pte_t *entry, u32 bits)
+{
+	(void)va;
+	asm volatile("lock andl %1, %0" : "+m"(*(u32 *)entry) : "ri"(~bits) : "memory");
 }
 
 ALWAYS_INLINE void set_pte_at(u32 va, pte_t *entry, pte_t value)

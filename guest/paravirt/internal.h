@@ -12,7 +12,7 @@
 /* ---- Tables (ops.c) ---- */
 
 /** How an operation is done natively: code from `start` up to `end`, where a RET follows. As a function it is called at
- *  `start`; where it fits into a site, it is copied. */
+ *  `start`; where it fits into a site, it is copied. Both are NULL for an operation with inline sites. */
 struct pv_native {
 	const u8 *start, *end;
 };
@@ -32,15 +32,6 @@ extern const u8 pv_nop[];
 #define pv_words ((pv_code *)&pv_ops)
 
 /* ---- Patcher (patch.c) ---- */
-
-/** What a site shall hold. */
-struct pv_result {
-	u8 code[PV_SITE_MAX];
-	bool to_rom; /* the site now runs the ROM's code (a transfer to it or a copy of it) */
-};
-
-/** Works out what `site` must hold, given the operation words and, under VMI, the ROM's answers. Writes nothing. */
-void pv_build_site(const struct pv_site *site, struct pv_result *result);
 
 /** Sites seen and sites rewritten to the ROM in the last patcher run, by operation. */
 extern u16 pv_site_counts[PV_OPS_COUNT];

@@ -4,7 +4,7 @@
  * The native implementation of each operation: a function for sites not patched yet, and at the same time the template
  * that the patcher copies into sites (from pv_native_X up to pv_native_X_end, without the RET). What is longer than its site
  * is called instead. So whatever fits must hold no relative reference; ops.c tables all of them, a test decodes them.
- * Registers as pv_sites.h passes them. All: CPL 0, flat segments, clobber flags and what is said, stack at most 8 bytes.
+ * Operations with inline sites need neither. Registers as pv_sites.h passes them. All: CPL 0, flat segments, clobber flags and what is said, stack at most 8 bytes.
  */
 #include "paravirt.h"
 
@@ -32,35 +32,35 @@ pv_native_\name\()_end:
 EMPTY(lazy_mode_none)
 EMPTY(lazy_mode_mmu)
 EMPTY(lazy_mode_cpu)
-EMPTY(pte_update)
-EMPTY(pte_update_defer)
-EMPTY(pte_update_other)
-EMPTY(paging_alloc_pt)
-EMPTY(paging_alloc_pd)
 EMPTY(paging_alloc_root)
-EMPTY(paging_release_pt)
-EMPTY(paging_release_pd)
-EMPTY(paging_release_root)
 EMPTY(linear_mapping)
 pv_nop:
 	ret
 
+/* Native at every site as it was compiled: NULL in its word. */
+.macro INLINE names:vararg
+	.irp name, \names
+	.globl pv_native_\name
+	.set pv_native_\name, 0
+	.endr
+.endm
+
+INLINE save_flags, restore_flags, read_cr2, read_cr3, write_cr3, update_kernel_stack, apic_read, apic_write, clock_khz
+INLINE start_switch, finish_switch, write_gdt_entry, write_ldt_entry, write_idt_entry
+INLINE set_pte, set_pte_at, set_pde, set_pdpte, pte_clear, pte_update, pte_update_defer, pte_update_other, invlpg, flush_tlb
+INLINE paging_alloc_pt, paging_alloc_pd, paging_release_pt, paging_release_pd, paging_release_root
+
 OP(irq_disable, cli)
 OP(irq_enable, sti)
-OP(save_flags, pushfl; popl %eax)               /* out: EAX = EFLAGS */
-OP(restore_flags, pushl %eax; popfl)            /* in: EAX */
 OP(iret, iretl)                                 /* in: frame at ESP; entered by jump; no return */
 OP(sti_sysexit, sti; sysexitl)                  /* in: EDX EIP, ECX ESP; entered by jump; no return */
 OP(safe_halt, sti; hlt)
 
 OP(cpuid, cpuid)                                /* in: EAX, ECX; out: EAX, EBX, ECX, EDX */
 OP(read_cr0, movl %cr0, %eax)                   /* out: EAX, and so on */
-OP(read_cr2, movl %cr2, %eax)
-OP(read_cr3, movl %cr3, %eax)
 OP(read_cr4, movl %cr4, %eax)
 OP(write_cr0, movl %eax, %cr0)                  /* in: EAX, and so on */
 OP(write_cr2, movl %eax, %cr2)
-OP(write_cr3, movl %eax, %cr3)
 OP(write_cr4, movl %eax, %cr4)
 OP(clts, clts)
 OP(wbinvd, wbinvd)
@@ -71,20 +71,12 @@ OP(store_idt, sidtl (%eax))
 OP(load_ldt, lldt %ax)
 OP(load_tr, ltr %ax)
 OP(store_tr, strl %eax)                         /* out: EAX */
-OP(update_kernel_stack, movl %edx, 4(%eax))     /* in: EAX -> struct tss, EDX esp0 */
 OP(set_iopl, pushfl; andl $0xFFFFCFFF, (%esp); orl %eax, (%esp); popfl) /* in: EAX = IOPL << 12 */
 OP(io_delay, outb %al, $0x80)
 
 NATIVE read_tsc
 OP(clock_cycles, rdtsc)                         /* out: EDX:EAX */
 pv_native_read_tsc_end = pv_native_clock_cycles_end
-
-/* In: EAX table, EDX index, ECX low word, EBX high word. */
-NATIVE write_gdt_entry
-NATIVE write_ldt_entry
-OP(write_idt_entry, movl %ecx, (%eax, %edx, 8); movl %ebx, 4(%eax, %edx, 8))
-pv_native_write_gdt_entry_end = pv_native_write_idt_entry_end
-pv_native_write_ldt_entry_end = pv_native_write_idt_entry_end
 
 /* Debug registers by number: each of eight MOV-and-RET pairs is four bytes long. DR4 and DR5 mean DR6 and DR7.
  * In: EAX number, EDX value to write; out: EAX value read. Clobbers: ECX. */
@@ -105,30 +97,6 @@ NATIVE set_dr
 	DEBUG_REGISTER_TABLE movl %edx, %db\n
 LAST set_dr
 
-/* PAE, in: EDX:EAX value, ECX entry, EBX va (unused); high word first, see native_set_pte().
- * Else, in: EAX value, EDX entry, ECX va (unused). */
-NATIVE set_pte
-NATIVE set_pte_at
-NATIVE set_pde
-#if CONFIG_PAE
-OP(set_pdpte, movl %edx, 4(%ecx); movl %eax, (%ecx))
-#else
-OP(set_pdpte, movl %eax, (%edx))
-#endif
-pv_native_set_pte_end = pv_native_set_pdpte_end
-pv_native_set_pte_at_end = pv_native_set_pdpte_end
-pv_native_set_pde_end = pv_native_set_pdpte_end
-
-/* In: EAX va (unused), EDX entry. Low word first. */
-#if CONFIG_PAE
-OP(pte_clear, movl $0, (%edx); movl $0, 4(%edx))
-#else
-OP(pte_clear, movl $0, (%edx))
-#endif
-
-OP(flush_tlb, movl %cr3, %eax; movl %eax, %cr3) /* clobbers EAX */
-OP(invlpg, invlpg (%eax))                       /* in: EAX va */
-
 /* Turns CR4.PGE off and on, or reloads CR3 where it is off: too long to inline, and rare. */
 NATIVE flush_tlb_global
 	pushl %eax
@@ -147,19 +115,5 @@ NATIVE flush_tlb_global
 	popl %eax
 LAST flush_tlb_global
 
-/* The local APIC before the patcher knows its address. In: EAX register offset; out: EAX. */
-OP(apic_read, addl lapic_base, %eax; movl (%eax), %eax)
-/* In: EAX register offset, EDX value. */
-NATIVE apic_write
-	pushl %eax
-	addl lapic_base, %eax
-	movl %edx, (%eax)
-	popl %eax
-LAST apic_write
-/* The same as templates, never executed in place: the patcher puts the value of lapic_base into the last four bytes. */
-OP(apic_read_based, movl 0x11111111(%eax), %eax)
-OP(apic_write_based, movl %edx, 0x11111111(%eax))
-
 OP(startup_ap, xorl %eax, %eax)                 /* in: EAX state, EDX APIC id; out: EAX = 0, "not handled" */
-OP(clock_khz, movl tsc_khz, %eax)               /* out: EAX; the address is absolute, so it may be copied */
 OP(wallclock_ns, xorl %eax, %eax; xorl %edx, %edx) /* out: EDX:EAX = 0, "ask the CMOS" */

@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The boot-time patcher: turns each site of .parainstructions from an indirect call into the native instruction, a direct
- * transfer to the operation's replacement, or nothing. Entry: paravirt_patch(). Every site is computed from the tables
- * alone, never from what it holds, so a second run changes nothing.
+ * The boot-time patcher. Call sites (.parainstructions) are turned from an indirect call into the native instruction, a
+ * direct transfer to the operation's replacement, or nothing; inline sites (.pv_inline) are native code already and become
+ * calls of their stubs, which end in a call site, where there is a replacement. Entry: paravirt_patch(). What a site shall hold is computed from the
+ * tables alone, never from what it holds, so a second run changes nothing.
  *
- * The native instruction is stretched over the site by redundant DS prefixes rather than followed by a NOP, so that the
- * kernel executes exactly the instructions of one built without the layer. A site is at most one instruction long
- * (PV_SITE_MAX), so the prefixes never exceed what CPUs take.
+ * Code is stretched over its site by redundant DS prefixes rather than followed by a NOP, so that the kernel executes
+ * exactly the instructions of one built without the layer. A site is at most one instruction long (PV_SITE_MAX), so the
+ * prefixes never exceed what CPUs take.
  */
 #include "internal.h"
 
@@ -18,14 +19,20 @@
 
 /* Bounds of the records, from the linker script. */
 extern const struct pv_site pv_sites_start[], pv_sites_end[];
+extern const struct pv_inline_site pv_inline_start[], pv_inline_end[];
 
-extern const u8 pv_native_apic_read_based[], pv_native_apic_read_based_end[];
-extern const u8 pv_native_apic_write_based[], pv_native_apic_write_based_end[];
+/* What becomes of an operation's sites. */
+enum action { NATIVE, COPY_STUB, ERASE, CALL, JUMP };
+
+struct decision {
+	enum action action;
+	u32 target;
+};
 
 u16 pv_site_counts[PV_OPS_COUNT];
 u16 pv_patched_counts[PV_OPS_COUNT];
 
-/* One instruction that does nothing, `length` bytes long. LEA forms: every i386 has them, unlike 0F 1F. */
+/* One instruction that does nothing, or two above PV_SITE_MAX bytes. LEA forms: every i386 has them, unlike 0F 1F. */
 static void put_nop(u8 *code, u32 length)
 {
 	static const u8 nops[8][7] = {
@@ -33,62 +40,36 @@ static void put_nop(u8 *code, u32 length)
 		{ DS_PREFIX, 0x8D, 0x74, 0x26, 0 }, { 0x8D, 0xB6, 0, 0, 0, 0 }, { 0x8D, 0xB4, 0x26, 0, 0, 0, 0 },
 	};
 
+	if (length > PV_SITE_MAX) {
+		put_nop(code, PV_SITE_MAX);
+		code += PV_SITE_MAX;
+		length -= PV_SITE_MAX;
+	}
 	for (; length > 7; length--)
 		*code++ = DS_PREFIX;
 	for (u32 i = 0; i < length; i++)
 		code[i] = nops[length][i];
 }
 
-/* A relative transfer ends where the site does: bytes after a jump would be harmless, but not after a call. */
-static void put_transfer(const struct pv_site *site, u8 *code, u8 opcode, u32 target)
+/* `length` bytes of code, the first instruction of which takes the prefixes. */
+static void put_code(u8 *code, u32 site_length, const u8 *from, u32 length)
 {
-	u32 start = site->length - TRANSFER_LENGTH;
-	u32 displacement = target - (site->address + site->length);
+	u32 prefixes = site_length - length;
 
-	for (u32 i = 0; i < start; i++)
-		code[i] = DS_PREFIX;
-	code[start] = opcode;
-	for (u32 i = 0; i < 4; i++)
-		code[start + 1 + i] = (u8)(displacement >> (8 * i));
-}
-
-/* An empty template makes a NOP. The first instruction takes the prefixes: 1 to PV_SITE_MAX bytes in all. */
-static void put_template(const struct pv_site *site, u8 *code, const u8 *start, u32 length)
-{
-	u32 prefixes = site->length - length;
-
-	if (length == 0) {
-		put_nop(code, site->length);
-		return;
-	}
 	for (u32 i = 0; i < prefixes; i++)
 		code[i] = DS_PREFIX;
 	for (u32 i = 0; i < length; i++)
-		code[prefixes + i] = start[i];
+		code[prefixes + i] = from[i];
 }
 
-/* The native form: inline where it fits, else a call of the native function. */
-static void put_native(const struct pv_site *site, u8 *code)
+/* A relative call or jump at `code`, which will stand at `address`. */
+static void put_transfer(u8 *code, u32 address, const struct decision *decision)
 {
-	const u8 *start = pv_natives[site->type].start, *end = pv_natives[site->type].end;
-	bool based = false;
+	u32 displacement = decision->target - (address + TRANSFER_LENGTH);
 
-	if (lapic_base != 0 && site->type == PV_TYPE(apic, apic_read)) {
-		start = pv_native_apic_read_based;
-		end = pv_native_apic_read_based_end;
-		based = true;
-	} else if (lapic_base != 0 && site->type == PV_TYPE(apic, apic_write)) {
-		start = pv_native_apic_write_based;
-		end = pv_native_apic_write_based_end;
-		based = true;
-	}
-	if ((u32)(end - start) > site->length) {
-		put_transfer(site, code, OPCODE_CALL, ADDRESS(start));
-		return;
-	}
-	put_template(site, code, start, (u32)(end - start));
-	for (u32 i = 0; based && i < 4; i++)
-		code[site->length - 4 + i] = (u8)(lapic_base >> (8 * i));
+	code[0] = decision->action == JUMP ? OPCODE_JUMP : OPCODE_CALL;
+	for (u32 i = 0; i < 4; i++)
+		code[1 + i] = (u8)(displacement >> (8 * i));
 }
 
 static bool is_jump_site(u32 type)
@@ -107,54 +88,71 @@ static bool is_native_code(u32 address, const struct pv_native *native)
 	return true;
 }
 
-/* The six sites that a VMI kernel patches by asking the ROM (vmi-abi.md 2.7). Returns false where the answer is NONE. */
-static bool put_answer(const struct pv_site *site, struct pv_result *result)
+/* The six operations whose sites a VMI kernel patches by asking the ROM (vmi-abi.md 2.7). False where it says NONE. */
+static bool ask_rom(u32 type, struct decision *decision)
 {
-	struct vmi_reloc_answer answer = vmi_get_reloc(pv_infos[site->type].call);
-	const struct pv_native *native = &pv_natives[site->type];
+	struct vmi_reloc_answer answer = vmi_get_reloc(pv_infos[type].call);
 
-	result->to_rom = true;
+	decision->target = answer.eip;
 	switch (answer.type) {
 	case VMI_RELOC_CALL_REL:
-		put_transfer(site, result->code, OPCODE_CALL, answer.eip);
+		decision->action = CALL;
 		return true;
 	case VMI_RELOC_JUMP_REL:
 		/* A jump to a bare IRET is one instruction more than an IRET: copy such a stub instead of going there. */
-		if (is_native_code(answer.eip, native))
-			put_template(site, result->code, native->start, (u32)(native->end - native->start));
-		else
-			put_transfer(site, result->code, OPCODE_JUMP, answer.eip);
+		decision->action = is_jump_site(type) && is_native_code(answer.eip, &pv_natives[type]) ? COPY_STUB : JUMP;
 		return true;
 	case VMI_RELOC_NOP:
-		if (!is_jump_site(site->type)) {
-			put_nop(result->code, site->length);
-			return true;
-		}
-		break; /* nothing to fall through to: let the poisoned word say so */
+		decision->action = ERASE;
+		return !is_jump_site(type); /* nothing to fall through to: let the poisoned word say so */
 	default:
-		break;
+		return false;
 	}
-	result->to_rom = false;
-	return false;
 }
 
-void pv_build_site(const struct pv_site *site, struct pv_result *result)
+static struct decision decide(u32 type)
 {
-	pv_code now = pv_words[site->type];
-	bool asked = site->type <= PV_TYPE(irq, sti_sysexit);
+	struct decision decision = { NATIVE, 0 };
+	pv_code now = pv_words[type];
 
-	result->to_rom = false;
-	if (asked && vmi_state == VMI_ACTIVE && put_answer(site, result))
-		return;
-	if (now == pv_natives[site->type].start) {
-		put_native(site, result->code);
-		return;
-	}
-	result->to_rom = true;
+	if (type <= PV_TYPE(irq, sti_sysexit) && vmi_state == VMI_ACTIVE && ask_rom(type, &decision))
+		return decision;
+	if (now == pv_natives[type].start)
+		return (struct decision){ NATIVE, 0 };
 	if (now == pv_nop)
-		put_nop(result->code, site->length);
-	else
-		put_transfer(site, result->code, is_jump_site(site->type) ? OPCODE_JUMP : OPCODE_CALL, ADDRESS(now));
+		return (struct decision){ ERASE, 0 };
+	return (struct decision){ is_jump_site(type) ? JUMP : CALL, ADDRESS(now) };
+}
+
+/* The native form: inline where it fits, else a call of the native function. */
+static void build_native(const struct pv_site *site, u8 *code)
+{
+	const struct pv_native *native = &pv_natives[site->type];
+	u32 length = (u32)(native->end - native->start);
+	u32 start = site->length - TRANSFER_LENGTH;
+
+	if (length == 0) {
+		put_nop(code, site->length);
+	} else if (length <= site->length) {
+		put_code(code, site->length, native->start, length);
+	} else {
+		put_code(code, start, NULL, 0);
+		put_transfer(code + start, site->address + start, &(struct decision){ CALL, ADDRESS(native->start) });
+	}
+}
+
+static void build_call_site(const struct pv_site *site, const struct decision *decision, u8 *code)
+{
+	u32 start = site->length - TRANSFER_LENGTH;
+
+	if (decision->action == ERASE) {
+		put_nop(code, site->length);
+	} else if (decision->action == CALL || decision->action == JUMP) {
+		put_code(code, start, NULL, 0);
+		put_transfer(code + start, site->address + start, decision);
+	} else {
+		build_native(site, code);
+	}
 }
 
 /* Prefetched bytes of the old code must not run: CPUID serialises at every privilege level. */
@@ -166,29 +164,71 @@ static void serialise(void)
 }
 
 /* Writes only what differs, so that a second run leaves even write-protected text alone. */
-static void write_site(const struct pv_site *site, const u8 *code)
+static void write_site(u32 address, u32 length, const u8 *code)
 {
-	volatile u8 *text = POINTER(volatile u8, site->address);
+	volatile u8 *text = POINTER(volatile u8, address);
 
-	for (u32 i = 0; i < site->length; i++)
+	for (u32 i = 0; i < length; i++)
 		if (text[i] != code[i])
 			text[i] = code[i];
 }
 
+static void check(u32 type, u32 length, u32 least, u32 most)
+{
+	if (type >= PV_OPS_COUNT || length < least || length > most)
+		pv_panic("paravirt: damaged patch-site record");
+}
+
+static void patch_call_sites(void)
+{
+	for (const struct pv_site *site = pv_sites_start; site < pv_sites_end; site++) {
+		struct decision decision;
+		u8 code[PV_SITE_MAX];
+
+		check(site->type, site->length, PV_SITE_MIN, PV_SITE_MAX);
+		decision = decide(site->type);
+		build_call_site(site, &decision, code);
+		write_site(site->address, site->length, code);
+		pv_site_counts[site->type]++;
+		pv_patched_counts[site->type] += decision.action != NATIVE;
+	}
+}
+
+static void build_inline_site(const struct pv_inline_site *site, const struct decision *decision, u8 *code)
+{
+	u32 nop = site->length > PV_SITE_MAX ? site->length - PV_SITE_MAX : 0, call = site->length - TRANSFER_LENGTH;
+
+	if (decision->action == ERASE) {
+		put_nop(code, site->length);
+		return;
+	}
+	put_nop(code, nop); /* what prefixes can't fill */
+	put_code(code + nop, call - nop, NULL, 0);
+	put_transfer(code + call, site->address + call, &(struct decision){ CALL, site->stub });
+}
+
+/* Not counted: each has a stub with one call site. */
+static void patch_inline_sites(void)
+{
+	for (const struct pv_inline_site *site = pv_inline_start; site < pv_inline_end; site++) {
+		struct decision decision;
+		u8 code[PV_INLINE_MAX];
+
+		check(site->type, site->length, PV_INLINE_MIN, PV_INLINE_MAX);
+		decision = decide(site->type);
+		if (decision.action == NATIVE)
+			continue; /* what the compiler put there is it */
+		build_inline_site(site, &decision, code);
+		write_site(site->address, site->length, code);
+	}
+}
+
 static void patch_all(void)
 {
-	struct pv_result result;
-
 	for (u32 type = 0; type < PV_OPS_COUNT; type++)
 		pv_site_counts[type] = pv_patched_counts[type] = 0;
-	for (const struct pv_site *site = pv_sites_start; site < pv_sites_end; site++) {
-		if (site->type >= PV_OPS_COUNT || site->length < PV_SITE_MIN || site->length > PV_SITE_MAX)
-			pv_panic("paravirt: damaged patch-site record");
-		pv_build_site(site, &result);
-		write_site(site, result.code);
-		pv_site_counts[site->type]++;
-		pv_patched_counts[site->type] += result.to_rom;
-	}
+	patch_call_sites();
+	patch_inline_sites();
 }
 
 /* An interrupt must not meet half a site, nor an AP: this runs before any is started. Before activation the text may be

@@ -137,6 +137,15 @@ static void install_mmu(void)
 		USE(mmu, linear_mapping);
 }
 
+/* Operations that two calls share. */
+static void install_switch(void)
+{
+	if (vmi_entry[VMI_CALL_SetLazyMode] != 0)
+		USE(cpu, start_switch);
+	if (vmi_entry[VMI_CALL_SetLazyMode] != 0 || vmi_entry[VMI_CALL_UpdateKernelStack] != 0)
+		USE(cpu, finish_switch);
+}
+
 static void install_entries(u32 set, u32 update)
 {
 	if (set != 0) {
@@ -157,6 +166,7 @@ void vmi_install_services(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(before_time); i++)
 		install(&before_time[i]);
+	install_switch();
 	install_mmu();
 	install_entries(vmi_entry[pv_infos[PV_TYPE(mmu, set_pte)].call], vmi_entry[pv_infos[PV_TYPE(mmu, pte_update)].call]);
 	pv_ops.irq.iret = pv_vmi_no_iret;

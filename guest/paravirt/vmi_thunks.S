@@ -48,7 +48,7 @@ ENTRY \name
 	ret
 .endm
 
-/* The fourth argument goes from EBX to the stack, right above the return address. */
+/* Four arguments of a call site: the fourth goes from EBX to the stack, right above the return address. */
 .macro FOUR_ARGUMENTS name, target:vararg
 ENTRY \name
 	pushl %eax
@@ -63,48 +63,88 @@ ENTRY \name
 	ret
 .endm
 
+/* `count` arguments of an inline site, on the stack, the first on top; popped here. No result. */
+.macro STACKED count, name, target:vararg
+ENTRY \name
+	pushl %eax
+	pushl %edx
+	pushl %ecx
+	movl 16(%esp), %eax
+	.if \count > 1
+	movl 20(%esp), %edx
+	.endif
+	.if \count > 2
+	movl 24(%esp), %ecx
+	.endif
+	.if \count > 3
+	pushl 28(%esp)
+	.endif
+	call \target
+	.if \count > 3
+	leal 4(%esp), %esp
+	.endif
+	popl %ecx
+	popl %edx
+	popl %eax
+	ret $(4 * \count)
+.endm
+
 /* Straight into the ROM. */
 #define ROM(call) *vmi_entry + 4 * VMI_CALL_##call
 RESULT read_cr2, ROM(GetCR2)
 RESULT read_cr3, ROM(GetCR3)
-NO_RESULT write_cr3, ROM(SetCR3)
+STACKED 1, write_cr3, ROM(SetCR3)
 NO_RESULT clts, ROM(CLTS)
 RESULT64 read_tsc, ROM(RDTSC)
-FOUR_ARGUMENTS write_gdt_entry, ROM(WriteGDTEntry)
-FOUR_ARGUMENTS write_ldt_entry, ROM(WriteLDTEntry)
-FOUR_ARGUMENTS write_idt_entry, ROM(WriteIDTEntry)
-NO_RESULT invlpg, ROM(InvalPage)
-RESULT apic_read, ROM(APICRead)
-NO_RESULT apic_write, ROM(APICWrite)
+STACKED 4, write_gdt_entry, ROM(WriteGDTEntry)
+STACKED 4, write_ldt_entry, ROM(WriteLDTEntry)
+STACKED 4, write_idt_entry, ROM(WriteIDTEntry)
+STACKED 1, invlpg, ROM(InvalPage)
+RESULT64 wallclock_ns, ROM(GetWallclockTime)
 
 /* Through C. */
-NO_RESULT update_kernel_stack, vmi_update_kernel_stack
+STACKED 1, update_kernel_stack, vmi_update_kernel_stack
+NO_RESULT start_switch, vmi_lazy_mode_cpu
+STACKED 1, finish_switch, vmi_finish_switch
 NO_RESULT lazy_mode_none, vmi_lazy_mode_none
 NO_RESULT lazy_mode_mmu, vmi_lazy_mode_mmu
 NO_RESULT lazy_mode_cpu, vmi_lazy_mode_cpu
-NO_RESULT set_pte, vmi_set_pte
-NO_RESULT set_pde, vmi_set_pde
-NO_RESULT set_pdpte, vmi_set_pdpte
-NO_RESULT pte_clear, vmi_pte_clear
-NO_RESULT pte_update, vmi_pte_update
-NO_RESULT pte_update_defer, vmi_pte_update_defer
-NO_RESULT pte_update_other, vmi_pte_update_other
-NO_RESULT paging_alloc_pt, vmi_paging_alloc_pt
-NO_RESULT paging_alloc_pd, vmi_paging_alloc_pd
+#if CONFIG_PAE
+STACKED 3, set_pte, vmi_set_pte
+STACKED 4, set_pte_at, vmi_set_pte_at
+STACKED 3, set_pde, vmi_set_pde
+STACKED 3, set_pdpte, vmi_set_pdpte
+#else
+STACKED 2, set_pte, vmi_set_pte
+STACKED 3, set_pte_at, vmi_set_pte_at
+STACKED 2, set_pde, vmi_set_pde
+STACKED 2, set_pdpte, vmi_set_pdpte
+#endif
+STACKED 2, pte_clear, vmi_pte_clear
+STACKED 2, pte_update, vmi_pte_update
+STACKED 2, pte_update_defer, vmi_pte_update_defer
+STACKED 1, pte_update_other, vmi_pte_update_other
+STACKED 1, paging_alloc_pt, vmi_paging_alloc_pt
+STACKED 1, paging_alloc_pd, vmi_paging_alloc_pd
 FOUR_ARGUMENTS paging_alloc_root, vmi_paging_alloc_root
-NO_RESULT paging_release_pt, vmi_paging_release_pt
-NO_RESULT paging_release_pd, vmi_paging_release_pd
+STACKED 1, paging_release_pt, vmi_paging_release_pt
+STACKED 1, paging_release_pd, vmi_paging_release_pd
 FOUR_ARGUMENTS linear_mapping, vmi_linear_mapping
 NO_RESULT flush_tlb, vmi_flush_tlb
 NO_RESULT flush_tlb_global, vmi_flush_tlb_global
 RESULT64 clock_cycles, vmi_clock_cycles
 RESULT clock_khz, vmi_clock_khz
-RESULT64 wallclock_ns, ROM(GetWallclockTime)
-#if CONFIG_PAE
-FOUR_ARGUMENTS set_pte_at, vmi_set_pte_at
-#else
-NO_RESULT set_pte_at, vmi_set_pte_at
-#endif
+
+/* One argument on the stack and a result. */
+ENTRY apic_read
+	pushl %edx
+	pushl %ecx
+	movl 12(%esp), %eax
+	call ROM(APICRead)
+	popl %ecx
+	popl %edx
+	ret $4
+STACKED 2, apic_write, ROM(APICWrite)
 
 /* What stands in the words of IRET and SYSEXIT under VMI: these can only be patched in, because a ROM may want them entered
  * by CALL or by JUMP. Reached if the ROM offers no way. In: anything. No return. */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Operations that are more than a jump into the ROM: they add the flags and arguments that mainline adds (vmi-abi.md 4.4-4.6,
- * 6.4). Called by the thunks of vmi_thunks.S, which save the registers that C destroys; arguments arrive as an operation
- * has them, in EAX, EDX, ECX and then, from EBX, on the stack: the compiler's own regparm(3) order.
+ * 6.4). Called by the thunks of vmi_thunks.S, which save the registers that C destroys and bring the arguments into the
+ * compiler's own regparm(3) order: EAX, EDX, ECX, then the stack.
  */
 #include "internal.h"
 #include "vmi_wrappers.h"
@@ -20,9 +20,9 @@ typedef void (*rom_5)(u32, u32, u32, u32, u32);
 
 /* ---- CPU ---- */
 
-void vmi_update_kernel_stack(struct tss *tss, u32 esp0)
+/* The site itself has stored esp0 into the TSS. */
+void vmi_update_kernel_stack(u32 esp0)
 {
-	tss->esp0 = esp0;
 	VMI_FUNCTION(UpdateKernelStack, rom_2)(KERNEL_DS, esp0);
 }
 
@@ -56,21 +56,30 @@ void vmi_lazy_mode_none(void)
 	VMI_FUNCTION(SetLazyMode, rom_1)(VMI_LAZY_NONE);
 }
 
+/* Here with either call or both; the hypervisor takes the whole switch when the mode ends. */
+void vmi_finish_switch(u32 esp0)
+{
+	if (vmi_entry[VMI_CALL_UpdateKernelStack] != 0)
+		vmi_update_kernel_stack(esp0);
+	if (vmi_entry[VMI_CALL_SetLazyMode] != 0)
+		vmi_lazy_mode_none();
+}
+
 /* ---- Page-table entries ---- */
 
 #if CONFIG_PAE
-#define PV_WORDS low, high
-#define PV_ZERO 0, 0
+#define VMI_WORDS low, high
+#define VMI_ZERO 0, 0
 #else
-#define PV_WORDS low
-#define PV_ZERO 0
+#define VMI_WORDS low
+#define VMI_ZERO 0
 #endif
-typedef void (*rom_set)(PV_VALUE, pte_t *entry, u32 flags);
+typedef void (*rom_set)(VMI_VALUE, pte_t *entry, u32 flags);
 typedef void (*rom_update)(pte_t *entry, u32 flags);
 
-static void set(PV_VALUE, pte_t *entry, u32 flags)
+static void set(VMI_VALUE, pte_t *entry, u32 flags)
 {
-	((rom_set)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_SetPxELong : VMI_CALL_SetPxE])(PV_WORDS, entry, flags);
+	((rom_set)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_SetPxELong : VMI_CALL_SetPxE])(VMI_WORDS, entry, flags);
 }
 
 static void update(pte_t *entry, u32 flags)
@@ -78,37 +87,37 @@ static void update(pte_t *entry, u32 flags)
 	((rom_update)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_UpdatePxELong : VMI_CALL_UpdatePxE])(entry, flags);
 }
 
-void vmi_set_pte(PV_VALUE, pte_t *entry)
+void vmi_set_pte(VMI_VALUE, pte_t *entry)
 {
-	set(PV_WORDS, entry, VMI_PXE_PT);
+	set(VMI_WORDS, entry, VMI_PXE_PT);
 }
 
-void vmi_set_pte_at(PV_VALUE, pte_t *entry, u32 va)
+void vmi_set_pte_at(VMI_VALUE, pte_t *entry, u32 va)
 {
-	set(PV_WORDS, entry, PXE_AT(va));
+	set(VMI_WORDS, entry, PXE_AT(va));
 }
 
-void vmi_set_pde(PV_VALUE, pte_t *entry)
+void vmi_set_pde(VMI_VALUE, pte_t *entry)
 {
-	set(PV_WORDS, entry, VMI_PXE_PD);
+	set(VMI_WORDS, entry, VMI_PXE_PD);
 }
 
-void vmi_set_pdpte(PV_VALUE, pte_t *entry)
+void vmi_set_pdpte(VMI_VALUE, pte_t *entry)
 {
-	set(PV_WORDS, entry, VMI_PXE_PDP);
+	set(VMI_WORDS, entry, VMI_PXE_PDP);
 }
 
-void vmi_pte_clear(u32 va, pte_t *entry)
+void vmi_pte_clear(pte_t *entry, u32 va)
 {
-	set(PV_ZERO, entry, PXE_AT(va));
+	set(VMI_ZERO, entry, PXE_AT(va));
 }
 
-void vmi_pte_update(u32 va, pte_t *entry)
+void vmi_pte_update(pte_t *entry, u32 va)
 {
 	update(entry, PXE_AT(va));
 }
 
-void vmi_pte_update_defer(u32 va, pte_t *entry)
+void vmi_pte_update_defer(pte_t *entry, u32 va)
 {
 	update(entry, PXE_AT(va) | VMI_PXE_DEFER);
 }

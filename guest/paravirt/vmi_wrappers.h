@@ -10,22 +10,23 @@
 #include "paravirt.h"
 
 #if CONFIG_PAE
-#define PV_VALUE u32 low, u32 high
+#define VMI_VALUE u32 low, u32 high
 #else
-#define PV_VALUE u32 low
+#define VMI_VALUE u32 low
 #endif
 
-void vmi_update_kernel_stack(struct tss *tss, u32 esp0);
+void vmi_update_kernel_stack(u32 esp0);
+void vmi_finish_switch(u32 esp0);
 void vmi_lazy_mode_none(void);
 void vmi_lazy_mode_mmu(void);
 void vmi_lazy_mode_cpu(void);
-void vmi_set_pte(PV_VALUE, pte_t *entry);
-void vmi_set_pte_at(PV_VALUE, pte_t *entry, u32 va);
-void vmi_set_pde(PV_VALUE, pte_t *entry);
-void vmi_set_pdpte(PV_VALUE, pte_t *entry);
-void vmi_pte_clear(u32 va, pte_t *entry);
-void vmi_pte_update(u32 va, pte_t *entry);
-void vmi_pte_update_defer(u32 va, pte_t *entry);
+void vmi_set_pte(VMI_VALUE, pte_t *entry);
+void vmi_set_pte_at(VMI_VALUE, pte_t *entry, u32 va);
+void vmi_set_pde(VMI_VALUE, pte_t *entry);
+void vmi_set_pdpte(VMI_VALUE, pte_t *entry);
+void vmi_pte_clear(pte_t *entry, u32 va);
+void vmi_pte_update(pte_t *entry, u32 va);
+void vmi_pte_update_defer(pte_t *entry, u32 va);
 void vmi_pte_update_other(pte_t *entry);
 void vmi_paging_alloc_pt(u32 pfn);
 void vmi_paging_alloc_pd(u32 pfn);

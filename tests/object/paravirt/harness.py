@@ -41,12 +41,22 @@ PCI_HEADER, PNP_HEADER = 0x1900, 0x1940
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One record of ``.parainstructions``."""
+    """One record of ``.parainstructions``: a call site."""
 
     address: int
     type: int
     length: int
     clobbers: int
+
+
+@dataclass(frozen=True, slots=True)
+class InlineSite:
+    """One record of ``.pv_inline``: native code that may become a call of its stub."""
+
+    address: int
+    stub: int
+    type: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +217,7 @@ class Guest:
     def boot(self) -> None:
         self.call("boot")
 
-    def run_site(self, site: Site, **registers: int) -> dict[str, int]:
+    def run_site(self, site: Site | InlineSite, **registers: int) -> dict[str, int]:
         """Execute ``site`` with patterns in all registers but ``registers``; return all of them afterwards."""
         patterns = {name: 0x5A000000 + index for index, name in enumerate(REGISTERS[:7])}
         self.set_registers(**patterns, esp=STACK, eflags=2)
@@ -242,6 +252,15 @@ class Guest:
         _, data = self.sections[".parainstructions"]
         return (Site(*fields) for fields in struct.iter_unpack("<IBBH", data))
 
+    def inline_sites(self) -> Iterator[InlineSite]:
+        """Yield the records of inline sites."""
+        _, data = self.sections[".pv_inline"]
+        return (InlineSite(*fields[:4]) for fields in struct.iter_unpack("<IIBBH", data))
+
+    def inline_site(self, operation: str) -> InlineSite:
+        """Return the first inline site of ``operation``."""
+        return next(site for site in self.inline_sites() if self.operations()[site.type] == operation)
+
     def operations(self) -> list[str]:
         """Return the operations' names, by type."""
         count = max(site.type for site in self.sites()) + 1
@@ -249,7 +268,7 @@ class Guest:
         return [self.text(name) for name, _call_name, _call in struct.iter_unpack("<III", table)]
 
     def site(self, operation: str) -> Site:
-        """Return the first site of ``operation``."""
+        """Return the first call site of ``operation``; that of a stub, if it has inline sites."""
         return next(site for site in self.sites() if self.operations()[site.type] == operation)
 
     def template(self, site: Site) -> bytes:

@@ -122,6 +122,8 @@ void site_write_idt_entry(struct descriptor *table, u32 index, u32 low, u32 high
 }
 void use_ldt(struct descriptor *gdt, u32 base, u32 entries) { set_ldt(gdt, base, entries); }
 void site_update_kernel_stack(struct tss *tss, u32 esp0) { update_kernel_stack(tss, esp0); }
+u32 site_start_switch(void) { return start_switch(); }
+void site_finish_switch(struct tss *tss, u32 esp0) { finish_switch(tss, esp0); }
 void site_set_iopl(u32 mask) { set_iopl(mask); }
 void site_io_delay(void) { io_delay(); }
 void site_lazy_mode_none(void) { lazy_mode(VMI_LAZY_NONE); }
@@ -134,6 +136,7 @@ void site_set_pde(pte_t *entry, pte_t value) { set_pde(entry, value); }
 void site_set_pdpte(pte_t *entry, pte_t value) { set_pdpte(entry, value); }
 void site_pte_clear(u32 va, pte_t *entry) { set_pte_at(va, entry, 0); }
 void site_pte_update(u32 va, pte_t *entry) { pte_update(va, entry); }
+void clear_bits(u32 va, pte_t *entry, u32 bits) { pte_clear_bits(va, entry, bits); }
 void site_pte_update_defer(u32 va, pte_t *entry) { pte_update_defer(va, entry); }
 void site_pte_update_other(pte_t *entry) { pte_update_other(entry); }
 void site_paging_alloc_pt(u32 pfn) { paging_alloc_pt(pfn); }

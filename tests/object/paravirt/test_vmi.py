@@ -18,6 +18,7 @@ from .harness import (
     PCI_HEADER,
     ROM,
     SCRATCH,
+    STACK,
     STRINGS,
     STUBS,
     WINDOW,
@@ -348,20 +349,40 @@ def seen(guest: Guest, name: str, *arguments: int) -> RomCall:
     ("name", "flags"), [("set_pte", 1), ("set_pde", 2), ("set_pdpte", 4), ("set_pte_at", 0x11 | (VA & ~0xFFF))]
 )
 def test_entry_changes(active: Guest, pae: bool, name: str, flags: int) -> None:  # noqa: FBT001 - a fixture
-    value = (0x80000001, 0x25) if pae else (0x25,)  # high and low word, as regparm's stack has them
-    va = [VA] if name == "set_pte_at" else []
-    got = seen(active, f"site_{name}", *va, ENTRY, *reversed(value)) if not pae else seen_long(active, name, va)
+    value = (0x25, 0x80000001) if pae else (0x25,)
+    # A 64-bit argument that doesn't fit into the registers any more is on the stack.
+    arguments = (VA, ENTRY, *((0,) if pae else ()), *value) if name == "set_pte_at" else (ENTRY, *value)
+    got = seen(active, f"site_{name}", *arguments)
     if pae:
         assert got == RomCall(39, 0x25, 0x80000001, ENTRY, (flags, got.stack[1]))
     else:
         assert got == RomCall(38, 0x25, ENTRY, flags, got.stack)
 
 
-def seen_long(guest: Guest, name: str, va: list[int]) -> RomCall:
-    """Enter the site itself: where the compiler passes a 64-bit argument is not what is tested."""
+def test_changing_bits_and_telling(active: Guest, pae: bool) -> None:  # noqa: FBT001 - a fixture
+    active.uc.mem_write(ENTRY, struct.pack("<I", 0x1067))
+    got = seen(active, "clear_bits", VA, ENTRY, 2)
+    assert (got.call, got.eax, got.edx) == (41 if pae else 40, ENTRY, 0x11 | (VA & ~0xFFF))
+    assert active.read(ENTRY, 4) == struct.pack("<I", 0x1065)
+
+
+def test_a_switch_is_one_stretch(active: Guest) -> None:
+    active.uc.mem_write(SCRATCH, bytes(104))
+    active.call("site_start_switch")
+    active.call("site_finish_switch", SCRATCH, 0xC0155000)
+    assert [(c.call, c.eax) for c in active.rom_calls] == [(73, 2), (14, 0x10), (73, 0)]
+    assert active.read(SCRATCH + 4, 4) == struct.pack("<I", 0xC0155000)
+
+
+@pytest.mark.parametrize(("missing", "calls"), [(73, [14]), (14, [73, 73])])
+def test_a_switch_without_one_of_its_calls(probe: Path, missing: int, calls: list[int]) -> None:
+    guest = Guest(probe, bytes(rom_image({missing: NONE})))
+    guest.boot()
     guest.rom_calls.clear()
-    guest.run_site(guest.site(name), eax=0x25, edx=0x80000001, ecx=ENTRY, ebx=va[0] if va else 0)
-    return guest.rom_calls[0]
+    guest.call("site_start_switch")
+    guest.call("site_finish_switch", SCRATCH, 0xC0155000)
+    assert [c.call for c in guest.rom_calls] == calls
+    assert guest.read(SCRATCH + 4, 4) == struct.pack("<I", 0xC0155000)
 
 
 def test_clearing_an_entry(active: Guest, pae: bool) -> None:  # noqa: FBT001 - a fixture
@@ -483,17 +504,51 @@ def test_alarms(active: Guest) -> None:
 # ---- Registers survive what a ROM may destroy ----
 
 
-def test_every_site_keeps_its_promise_under_a_rom(active: Guest) -> None:
+SAFE = {name: SCRATCH + 64 * index for index, name in enumerate(("eax", "ebx", "ecx", "edx", "esi", "edi"))}
+
+
+def test_call_sites_keep_their_promises_under_a_rom(active: Guest) -> None:
     """The stubs destroy EAX, EDX and ECX; only what a site's mask gives up may change."""
-    skip = {"iret", "sti_sysexit", "cpuid", "update_kernel_stack"}
+    inline = {site.type for site in active.inline_sites()}
     for site in active.sites():
         name = active.operations()[site.type]
-        if name in skip:
+        if name in {"iret", "sti_sysexit", "cpuid"} or site.type in inline:
             continue
-        given = {"eax": SCRATCH, "ebx": 0x0B0B0B0B, "ecx": SCRATCH + 64, "edx": SCRATCH + 128, "esi": 0x51515151}
         active.call("site_lazy_mode_none")
-        after = active.run_site(site, **given)
-        for register, value in given.items():
+        after = active.run_site(site, **SAFE)
+        for register, value in SAFE.items():
             if not site.clobbers & CLOBBER_BITS.get(register, 0):
                 assert after[register] == value, (name, register)
         assert active.panic() is None, name
+
+
+RESULTS = {"save_flags", "read_cr2", "read_cr3", "apic_read", "clock_khz", "start_switch"}
+
+
+def test_inline_sites_keep_every_register_under_a_rom(active: Guest) -> None:
+    for site in active.inline_sites():
+        name = active.operations()[site.type]
+        active.call("site_lazy_mode_none")
+        active.rom_calls.clear()
+        after = active.run_site(site, **SAFE)
+        changed = [register for register, value in SAFE.items() if after[register] != value]
+        assert len(changed) == (name in RESULTS), (name, changed)
+        assert after["esp"] == STACK, name
+        assert active.rom_calls or name == "clock_khz", name
+        assert active.panic() is None, name
+
+
+def test_results_arrive(active: Guest) -> None:
+    assert active.call("site_read_cr2") & 0xFFFFFFFF == 0xFFFF0000 + 20
+    assert active.call("site_read_cr3") & 0xFFFFFFFF == 0xFFFF0000 + 21
+    assert active.call("site_apic_read", 0x20) & 0xFFFFFFFF == 0xFFFF0000 + 64
+    assert active.call("irq_save_restore", 0x200) & 0xFFFFFFFF == 0x200
+    assert active.rom_calls[-1].eax == 0x200
+
+
+def test_an_erased_inline_site_executes_nothing(probe: Path) -> None:
+    guest = Guest(probe, bytes(rom_image({46: NOP, 17: NOP, 31: NOP, 32: NOP})))
+    guest.boot()
+    for name in ("invlpg", "write_cr3", "save_flags", "restore_flags"):
+        site = guest.inline_site(name)
+        assert [i.mnemonic for i in decode(guest.read(site.address, site.length))] == ["lea"]
