@@ -15,6 +15,7 @@
 #define DS_PREFIX 0x3E
 #define OPCODE_CALL 0xE8
 #define OPCODE_JUMP 0xE9
+#define OPCODE_RET 0xC3
 #define TRANSFER_LENGTH 5
 
 /* Bounds of the records, from the linker script. */
@@ -77,15 +78,17 @@ static bool is_jump_site(u32 type)
 	return type == PV_TYPE(irq, iret) || type == PV_TYPE(irq, sti_sysexit);
 }
 
-/* Is the code at `address` the operation's native template, byte for byte? */
-static bool is_native_code(u32 address, const struct pv_native *native)
+/* Is the ROM's stub the operation's native template, byte for byte, and a RET where it is called? Then a copy of the template
+ * does the same without the way there and back. Only such a stub: any other may change under our feet. */
+static bool is_native_stub(const struct vmi_reloc_answer *answer, u32 type)
 {
-	const u8 *code = POINTER(const u8, address);
+	const u8 *code = POINTER(const u8, answer->eip), *template = pv_natives[type].start;
+	u32 length = (u32)(pv_natives[type].end - template);
 
-	for (u32 i = 0; i < (u32)(native->end - native->start); i++)
-		if (code[i] != native->start[i])
+	for (u32 i = 0; i < length; i++)
+		if (code[i] != template[i])
 			return false;
-	return true;
+	return length != 0 && (is_jump_site(type) ? answer->type == VMI_RELOC_JUMP_REL : code[length] == OPCODE_RET);
 }
 
 /* The six operations whose sites a VMI kernel patches by asking the ROM (vmi-abi.md 2.7). False where it says NONE. */
@@ -96,11 +99,10 @@ static bool ask_rom(u32 type, struct decision *decision)
 	decision->target = answer.eip;
 	switch (answer.type) {
 	case VMI_RELOC_CALL_REL:
-		decision->action = CALL;
-		return true;
 	case VMI_RELOC_JUMP_REL:
-		/* A jump to a bare IRET is one instruction more than an IRET: copy such a stub instead of going there. */
-		decision->action = is_jump_site(type) && is_native_code(answer.eip, &pv_natives[type]) ? COPY_STUB : JUMP;
+		decision->action = answer.type == VMI_RELOC_CALL_REL ? CALL : JUMP;
+		if (is_native_stub(&answer, type))
+			decision->action = COPY_STUB;
 		return true;
 	case VMI_RELOC_NOP:
 		decision->action = ERASE;

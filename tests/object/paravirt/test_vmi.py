@@ -307,15 +307,32 @@ def test_a_missing_way_back_says_so(probe: Path, operation: str, word: str) -> N
         assert (guest.panic() or "").startswith(f"paravirt: the ROM is active but has no {word}")
 
 
-@pytest.mark.parametrize(("call", "stub"), [(33, b"\xcf"), (34, b"\xfb\x0f\x35")])
-def test_a_stub_that_is_the_bare_instruction_is_copied(probe: Path, call: int, stub: bytes) -> None:
-    image = rom_image({call: JUMP})
+@pytest.mark.parametrize(
+    ("call", "answer", "stub", "copied"),
+    [
+        (33, JUMP, b"\xcf", True),
+        (34, JUMP, b"\xfb\x0f\x35", True),
+        (33, CALL, b"\xcf", False),  # the return address would be taken for the frame
+        (30, CALL, b"\xfa\xc3", True),
+        (29, CALL, b"\xfb\x90\xc3", False),
+        (31, CALL, b"\x9c\x58\xc3", False),  # its sites have no template to compare with
+    ],
+)
+def test_a_stub_that_is_the_bare_instruction_is_copied(
+    probe: Path,
+    call: int,
+    answer: RelocType,
+    stub: bytes,
+    copied: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    image = rom_image({call: answer})
     set_bytes(STUBS + 16 * call, stub)(image)
     guest = Guest(probe, bytes(image))
     guest.boot()
-    site = guest.site({33: "iret", 34: "sti_sysexit"}[call])
-    assert guest.read(site.address, site.length) == stub.rjust(6, b"\x3e")
-    assert f"site {Call(call).name} 1 1" in guest.report()
+    site = guest.site((PATCHED | {33: "iret", 34: "sti_sysexit"})[call])
+    assert (guest.read(site.address, site.length) == stub.removesuffix(b"\xc3").rjust(6, b"\x3e")) == copied
+    words = next(line.split() for line in guest.report() if line.startswith(f"site {Call(call).name} "))
+    assert words[2] == words[3]
 
 
 def test_everything_none_but_the_way_back_stays_inline(probe: Path) -> None:
