@@ -152,7 +152,7 @@ struct tss {
 };
 
 _Static_assert(sizeof(struct dtr) == 6, "DTR is 6 bytes");
-_Static_assert(offsetof(struct tss, esp0) == 4, "the native kernel-stack template stores at TSS+4");
+_Static_assert(offsetof(struct tss, esp0) == 4, "where the CPU looks for the kernel stack");
 _Static_assert(sizeof(struct tss) == 104, "TSS is 104 bytes");
 
 /* ---- Interrupt flag ---- */
@@ -193,16 +193,16 @@ ALWAYS_INLINE void native_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
 	asm volatile("cpuid" : "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3]) : "0"(leaf), "2"(subleaf));
 }
 
-#define NATIVE_CONTROL_REGISTER(n)                                    \
-	ALWAYS_INLINE u32 native_read_cr##n(void)                     \
-	{                                                             \
-		u32 value;                                            \
-                                                                      \
-		asm volatile("movl %%cr" #n ", %0" : "=r"(value));    \
-		return value;                                         \
-	}                                                             \
-	ALWAYS_INLINE void native_write_cr##n(u32 value)              \
-	{                                                             \
+#define NATIVE_CONTROL_REGISTER(n)                                        \
+	ALWAYS_INLINE u32 native_read_cr##n(void)                         \
+	{                                                                 \
+		u32 value;                                                \
+                                                                          \
+		asm volatile("movl %%cr" #n ", %0" : "=r"(value));        \
+		return value;                                             \
+	}                                                                 \
+	ALWAYS_INLINE void native_write_cr##n(u32 value)                  \
+	{                                                                 \
 		asm volatile("movl %0, %%cr" #n ::"r"(value) : "memory"); \
 	}
 
@@ -375,16 +375,16 @@ ALWAYS_INLINE void native_wrmsr(u32 msr, u64 value)
 	asm volatile("wrmsr" ::"c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-#define PORT_IO(suffix, type, letter)                                             \
-	ALWAYS_INLINE type in##suffix(u16 port)                                   \
-	{                                                                         \
-		type value;                                                       \
-                                                                                  \
+#define PORT_IO(suffix, type, letter)                                                       \
+	ALWAYS_INLINE type in##suffix(u16 port)                                             \
+	{                                                                                   \
+		type value;                                                                 \
+                                                                                            \
 		asm volatile("in" #suffix " %w1, %" letter "0" : "=a"(value) : "Nd"(port)); \
-		return value;                                                     \
-	}                                                                         \
-	ALWAYS_INLINE void out##suffix(type value, u16 port)                      \
-	{                                                                         \
+		return value;                                                               \
+	}                                                                                   \
+	ALWAYS_INLINE void out##suffix(type value, u16 port)                                \
+	{                                                                                   \
 		asm volatile("out" #suffix " %" letter "0, %w1" ::"a"(value), "Nd"(port));  \
 	}
 

@@ -97,7 +97,7 @@ void paravirt_probe(void);
 void paravirt_activate(void);
 /** First thing on each further CPU. */
 void paravirt_activate_cpu(void);
-/** Rewrites all sites again (harmless, writes only what differs): needed if lapic_base changed after activation. */
+/** Rewrites all sites again: harmless, writes only what differs. For code with sites that was loaded later. */
 void paravirt_patch(void);
 
 /** Calls `emit` with each result-channel line (no newline) that tells what the layer found, asked and patched. */

@@ -35,77 +35,77 @@
 #endif
 
 /* X(structure, operation, the VMI call behind it) */
-#define PV_IRQ_OPS(X)                            \
-	X(irq, irq_disable, DisableInterrupts)   \
-	X(irq, irq_enable, EnableInterrupts)     \
-	X(irq, save_flags, GetInterruptMask)     \
-	X(irq, restore_flags, SetInterruptMask)  \
-	X(irq, iret, IRET)                       \
-	X(irq, sti_sysexit, SYSEXIT)             \
+#define PV_IRQ_OPS(X)                           \
+	X(irq, irq_disable, DisableInterrupts)  \
+	X(irq, irq_enable, EnableInterrupts)    \
+	X(irq, save_flags, GetInterruptMask)    \
+	X(irq, restore_flags, SetInterruptMask) \
+	X(irq, iret, IRET)                      \
+	X(irq, sti_sysexit, SYSEXIT)            \
 	X(irq, safe_halt, Halt)
 
-#define PV_CPU_OPS(X)                                 \
-	X(cpu, cpuid, CPUID)                          \
-	X(cpu, read_cr0, GetCR0)                      \
-	X(cpu, read_cr2, GetCR2)                      \
-	X(cpu, read_cr3, GetCR3)                      \
-	X(cpu, read_cr4, GetCR4)                      \
-	X(cpu, write_cr0, SetCR0)                     \
-	X(cpu, write_cr2, SetCR2)                     \
-	X(cpu, write_cr3, SetCR3)                     \
-	X(cpu, write_cr4, SetCR4)                     \
-	X(cpu, clts, CLTS)                            \
-	X(cpu, wbinvd, WBINVD)                        \
-	X(cpu, read_tsc, RDTSC)                       \
-	X(cpu, get_dr, GetDR)                         \
-	X(cpu, set_dr, SetDR)                         \
-	X(cpu, load_gdt, SetGDT)                      \
-	X(cpu, load_idt, SetIDT)                      \
-	X(cpu, store_gdt, GetGDT)                     \
-	X(cpu, store_idt, GetIDT)                     \
-	X(cpu, load_ldt, SetLDT)                      \
-	X(cpu, load_tr, SetTR)                        \
-	X(cpu, store_tr, GetTR)                       \
-	X(cpu, write_gdt_entry, WriteGDTEntry)        \
-	X(cpu, write_ldt_entry, WriteLDTEntry)        \
-	X(cpu, write_idt_entry, WriteIDTEntry)        \
+#define PV_CPU_OPS(X)                                  \
+	X(cpu, cpuid, CPUID)                           \
+	X(cpu, read_cr0, GetCR0)                       \
+	X(cpu, read_cr2, GetCR2)                       \
+	X(cpu, read_cr3, GetCR3)                       \
+	X(cpu, read_cr4, GetCR4)                       \
+	X(cpu, write_cr0, SetCR0)                      \
+	X(cpu, write_cr2, SetCR2)                      \
+	X(cpu, write_cr3, SetCR3)                      \
+	X(cpu, write_cr4, SetCR4)                      \
+	X(cpu, clts, CLTS)                             \
+	X(cpu, wbinvd, WBINVD)                         \
+	X(cpu, read_tsc, RDTSC)                        \
+	X(cpu, get_dr, GetDR)                          \
+	X(cpu, set_dr, SetDR)                          \
+	X(cpu, load_gdt, SetGDT)                       \
+	X(cpu, load_idt, SetIDT)                       \
+	X(cpu, store_gdt, GetGDT)                      \
+	X(cpu, store_idt, GetIDT)                      \
+	X(cpu, load_ldt, SetLDT)                       \
+	X(cpu, load_tr, SetTR)                         \
+	X(cpu, store_tr, GetTR)                        \
+	X(cpu, write_gdt_entry, WriteGDTEntry)         \
+	X(cpu, write_ldt_entry, WriteLDTEntry)         \
+	X(cpu, write_idt_entry, WriteIDTEntry)         \
 	X(cpu, update_kernel_stack, UpdateKernelStack) \
-	X(cpu, set_iopl, SetIOPLMask)                 \
-	X(cpu, io_delay, IODelay)                     \
-	X(cpu, start_switch, SetLazyMode)             \
-	X(cpu, finish_switch, UpdateKernelStack)      \
-	X(cpu, lazy_mode_none, SetLazyMode)           \
-	X(cpu, lazy_mode_mmu, SetLazyMode)            \
+	X(cpu, set_iopl, SetIOPLMask)                  \
+	X(cpu, io_delay, IODelay)                      \
+	X(cpu, start_switch, SetLazyMode)              \
+	X(cpu, finish_switch, UpdateKernelStack)       \
+	X(cpu, lazy_mode_none, SetLazyMode)            \
+	X(cpu, lazy_mode_mmu, SetLazyMode)             \
 	X(cpu, lazy_mode_cpu, SetLazyMode)
 
-#define PV_MMU_OPS(X)                             \
-	X(mmu, set_pte, PV_CALL_SET)              \
-	X(mmu, set_pte_at, PV_CALL_SET)           \
-	X(mmu, set_pde, PV_CALL_SET)              \
-	X(mmu, set_pdpte, PV_CALL_SET)            \
-	X(mmu, pte_clear, PV_CALL_SET)            \
-	X(mmu, pte_update, PV_CALL_UPDATE)        \
-	X(mmu, pte_update_defer, PV_CALL_UPDATE)  \
-	X(mmu, pte_update_other, PV_CALL_UPDATE)  \
-	X(mmu, paging_alloc_pt, AllocatePage)     \
-	X(mmu, paging_alloc_pd, AllocatePage)     \
-	X(mmu, paging_alloc_root, AllocatePage)   \
-	X(mmu, paging_release_pt, ReleasePage)    \
-	X(mmu, paging_release_pd, ReleasePage)    \
-	X(mmu, paging_release_root, ReleasePage)  \
-	X(mmu, linear_mapping, SetLinearMapping)  \
-	X(mmu, flush_tlb, FlushTLB)               \
-	X(mmu, flush_tlb_global, FlushTLB)        \
+#define PV_MMU_OPS(X)                            \
+	X(mmu, set_pte, PV_CALL_SET)             \
+	X(mmu, set_pte_at, PV_CALL_SET)          \
+	X(mmu, set_pde, PV_CALL_SET)             \
+	X(mmu, set_pdpte, PV_CALL_SET)           \
+	X(mmu, pte_clear, PV_CALL_SET)           \
+	X(mmu, pte_update, PV_CALL_UPDATE)       \
+	X(mmu, pte_update_defer, PV_CALL_UPDATE) \
+	X(mmu, pte_update_other, PV_CALL_UPDATE) \
+	X(mmu, paging_alloc_pt, AllocatePage)    \
+	X(mmu, paging_alloc_pd, AllocatePage)    \
+	X(mmu, paging_alloc_root, AllocatePage)  \
+	X(mmu, paging_release_pt, ReleasePage)   \
+	X(mmu, paging_release_pd, ReleasePage)   \
+	X(mmu, paging_release_root, ReleasePage) \
+	X(mmu, linear_mapping, SetLinearMapping) \
+	X(mmu, flush_tlb, FlushTLB)              \
+	X(mmu, flush_tlb_global, FlushTLB)       \
 	X(mmu, invlpg, InvalPage)
 
-#define PV_APIC_OPS(X)                         \
-	X(apic, apic_read, APICRead)           \
-	X(apic, apic_write, APICWrite)         \
+#define PV_APIC_OPS(X)                 \
+	X(apic, apic_read, APICRead)   \
+	X(apic, apic_write, APICWrite) \
 	X(apic, startup_ap, SetInitialAPState)
 
-#define PV_TIME_OPS(X)                          \
-	X(time, clock_cycles, GetCycleCounter)  \
-	X(time, clock_khz, GetCycleFrequency)   \
+#define PV_TIME_OPS(X)                         \
+	X(time, clock_cycles, GetCycleCounter) \
+	X(time, clock_khz, GetCycleFrequency)  \
 	X(time, wallclock_ns, GetWallclockTime)
 
 #define PV_ALL_OPS(X) PV_IRQ_OPS(X) PV_CPU_OPS(X) PV_MMU_OPS(X) PV_APIC_OPS(X) PV_TIME_OPS(X)

@@ -9,10 +9,11 @@
  *   reached through a thunk that saves three registers; cold ones lose EAX, EDX, ECX, and a ROM is called directly.
  *
  * Inline sites, for what page-table loops, locks and switches do: the native instruction itself, with operands where the
- *   compiler likes them, stretched by DS prefixes to the length of a call. Aside, in .text.pv, is the site's stub: it
- *   passes the arguments (registers, mostly on the stack, popped by who is called) to a call site of the operation. If a ROM takes
- *   the operation, the inline site becomes a call of the stub. Natively such a site is never touched and costs nothing; with
- *   arguments in fixed registers, changing protection cost 9 % more instructions. Memory operands must not be on the stack.
+ *   compiler likes them, stretched by DS prefixes to the length of a call, and a record in .pv_inline. Aside, in .text.pv,
+ *   is the site's stub: it pushes the arguments (who is called pops them) for a call site of the operation. If a ROM takes
+ *   the operation, the inline site becomes a call of the stub. Natively such a site is never touched and costs nothing;
+ *   with arguments in fixed registers, changing protection cost 9 % more instructions. Memory operands are addressed by
+ *   EBP or any register but ESP, which the stub moves: what they point at isn't on the stack, or there is a frame pointer.
  */
 #ifndef OPENVMI_PV_SITES_H
 #define OPENVMI_PV_SITES_H
@@ -22,25 +23,25 @@
 #define PV_STRING(text) #text
 #define PV_EXPAND(text) PV_STRING(text)
 
-/* The symbols pv_word_X and pv_type_X come from ops.S: operands of the assembler, for an asm operand would count as code when
- * the compiler decides what to inline. */
-#define PV_CALL(op, length, clobbers)             \
-	"771:\n\tcall *pv_word_" #op "\n"        \
-	"\t.skip " #length " - 6, 0x90\n772:\n"   \
+/* The symbols pv_word_X and pv_type_X come from ops.c. They are the assembler's, because operands of the asm statement count
+ * as code when the compiler decides what to inline. */
+#define PV_CALL(op, length, clobbers)              \
+	"771:\n\tcall *pv_word_" #op "\n"          \
+	"\t.skip " #length " - 6, 0x90\n772:\n"    \
 	"\t.pushsection .parainstructions,\"a\"\n" \
-	"\t.balign 4\n\t.long 771b\n"             \
-	"\t.byte pv_type_" #op ", 772b - 771b\n"  \
+	"\t.balign 4\n\t.long 771b\n"              \
+	"\t.byte pv_type_" #op ", 772b - 771b\n"   \
 	"\t.short " PV_EXPAND(clobbers) "\n\t.popsection"
 
 /* Site 773-776, of which the native code is 775-776; stub at 774. GAS and LLVM say -1 for true. */
-#define PV_INLINE_RESULT(op, clobbers, native, before, after)                        \
-	"\t.pushsection .text.pv,\"ax\"\n"                                          \
-	"774:\t" before "\n" PV_CALL(op, 6, clobbers) "\n\t" after "\n\tret\n"      \
-	"\t.popsection\n"                                                            \
-	"773:\t.skip -((776f - 775f) < 5) * (5 - (776f - 775f)), 0x3E\n"             \
-	"775:\t" native "\n776:\n"                                                    \
-	"\t.pushsection .pv_inline,\"a\"\n"                                          \
-	"\t.balign 4\n\t.long 773b, 774b\n"                                         \
+#define PV_INLINE_RESULT(op, clobbers, native, before, after)                  \
+	"\t.pushsection .text.pv,\"ax\"\n"                                     \
+	"774:\t" before "\n" PV_CALL(op, 6, clobbers) "\n\t" after "\n\tret\n" \
+	"\t.popsection\n"                                                      \
+	"773:\t.skip -((776f - 775f) < 5) * (5 - (776f - 775f)), 0x3E\n"       \
+	"775:\t" native "\n776:\n"                                             \
+	"\t.pushsection .pv_inline,\"a\"\n"                                    \
+	"\t.balign 4\n\t.long 773b, 774b\n"                                    \
 	"\t.byte pv_type_" #op ", 776b - 773b, 0, 0\n\t.popsection"
 #define PV_INLINE(op, native, before) PV_INLINE_RESULT(op, PV_NOTHING, native, before, "")
 
@@ -48,60 +49,60 @@
 #define PV_PUSH_ADDRESS(cell) "pushl %%eax; leal %[" cell "], %%eax; xchgl %%eax, (%%esp); "
 
 /* A result in any register, where the call leaves it in EAX. */
-#define PV_INLINE_READ(op, function, native)                                           \
-	ALWAYS_INLINE u32 function(void)                                                      \
-	{                                                                                     \
-		u32 value;                                                                    \
-                                                                                              \
+#define PV_INLINE_READ(op, function, native)                                                                        \
+	ALWAYS_INLINE u32 function(void)                                                                            \
+	{                                                                                                           \
+		u32 value;                                                                                          \
+                                                                                                                    \
 		asm volatile(PV_INLINE_RESULT(op, PV_EAX, native, "xchgl %%eax, %[value]", "xchgl %%eax, %[value]") \
-			     : [value] "=r"(value)::"memory");                                \
-		return value;                                                                 \
+			     : [value] "=r"(value)::"memory");                                                      \
+		return value;                                                                                       \
 	}
 /* One argument in any register, passed on the stack. */
-#define PV_INLINE_1(op, function, native)                              \
-	ALWAYS_INLINE void function(u32 value)                                \
-	{                                                                     \
+#define PV_INLINE_1(op, function, native)                                                             \
+	ALWAYS_INLINE void function(u32 value)                                                        \
+	{                                                                                             \
 		asm volatile(PV_INLINE(op, native, "pushl %[value]")::[value] "r"(value) : "memory"); \
 	}
 
 /* Hot, without arguments. */
-#define PV_HOT_0(op, function, length)                                               \
-	ALWAYS_INLINE void function(void)                                                   \
-	{                                                                                   \
-		asm volatile(PV_CALL(op, length, PV_NOTHING)::: "memory");                  \
+#define PV_HOT_0(op, function, length)                                     \
+	ALWAYS_INLINE void function(void)                                  \
+	{                                                                  \
+		asm volatile(PV_CALL(op, length, PV_NOTHING)::: "memory"); \
 	}
-#define PV_HOT_READ64(op, function)                                                  \
-	ALWAYS_INLINE u64 function(void)                                                    \
-	{                                                                                   \
-		u32 low, high;                                                              \
-                                                                                            \
+#define PV_HOT_READ64(op, function)                                                              \
+	ALWAYS_INLINE u64 function(void)                                                         \
+	{                                                                                        \
+		u32 low, high;                                                                   \
+                                                                                                 \
 		asm volatile(PV_CALL(op, 6, PV_EAX | PV_EDX) : "=a"(low), "=d"(high)::"memory"); \
-		return ((u64)high << 32) | low;                                             \
+		return ((u64)high << 32) | low;                                                  \
 	}
 
 /* Cold: up to two u32 arguments, and a result that may be ignored. */
-#define PV_COLD_0(op, function, length)                     \
-	ALWAYS_INLINE u32 function(void)                           \
-	{                                                          \
-		u32 a, d;                                          \
-                                                                   \
+#define PV_COLD_0(op, function, length)                                                        \
+	ALWAYS_INLINE u32 function(void)                                                       \
+	{                                                                                      \
+		u32 a, d;                                                                      \
+                                                                                               \
 		asm volatile(PV_CALL(op, length, PV_ANY) : "=a"(a), "=d"(d)::"ecx", "memory"); \
-		return a;                                          \
+		return a;                                                                      \
 	}
-#define PV_COLD_1(op, function, type, length)               \
-	ALWAYS_INLINE void function(type argument)                 \
-	{                                                          \
-		u32 a = (u32)argument, d;                          \
-                                                                   \
+#define PV_COLD_1(op, function, type, length)                                                  \
+	ALWAYS_INLINE void function(type argument)                                             \
+	{                                                                                      \
+		u32 a = (u32)argument, d;                                                      \
+                                                                                               \
 		asm volatile(PV_CALL(op, length, PV_ANY) : "+a"(a), "=d"(d)::"ecx", "memory"); \
 	}
-#define PV_COLD_2(op, function, first, second)              \
-	ALWAYS_INLINE u32 function(first one, second two)          \
-	{                                                          \
-		u32 a = (u32)one, d = (u32)two;                    \
-                                                                   \
+#define PV_COLD_2(op, function, first, second)                                            \
+	ALWAYS_INLINE u32 function(first one, second two)                                 \
+	{                                                                                 \
+		u32 a = (u32)one, d = (u32)two;                                           \
+                                                                                          \
 		asm volatile(PV_CALL(op, 6, PV_ANY) : "+a"(a), "+d"(d)::"ecx", "memory"); \
-		return a;                                          \
+		return a;                                                                 \
 	}
 
 /* ---- Interrupt flag ---- */
@@ -164,26 +165,26 @@ ALWAYS_INLINE void cpuid(u32 leaf, u32 subleaf, u32 regs[4])
 		     : "memory");
 }
 
-#define PV_WRITE_ENTRY(function)                                                                            \
-	ALWAYS_INLINE void function(struct descriptor *table, u32 index, u32 low, u32 high)                 \
-	{                                                                                                   \
-		asm volatile(PV_INLINE(function, "movl %[low], %[first]; movl %[high], %[second]",          \
-				       "pushl %[high]; pushl %[low]; pushl %[index]; pushl %[table]")       \
-			     : [first] "=m"(table[index].low), [second] "=m"(table[index].high)             \
+#define PV_WRITE_ENTRY(function)                                                                           \
+	ALWAYS_INLINE void function(struct descriptor *table, u32 index, u32 low, u32 high)                \
+	{                                                                                                  \
+		asm volatile(PV_INLINE(function, "movl %[low], %[first]; movl %[high], %[second]",         \
+				       "pushl %[high]; pushl %[low]; pushl %[index]; pushl %[table]")      \
+			     : [first] "=m"(table[index].low), [second] "=m"(table[index].high)            \
 			     : [table] "r"(table), [index] "ri"(index), [low] "ri"(low), [high] "ri"(high) \
-			     : "memory");                                                                   \
+			     : "memory");                                                                  \
 	}
 PV_WRITE_ENTRY(write_gdt_entry)
 PV_WRITE_ENTRY(write_ldt_entry)
 PV_WRITE_ENTRY(write_idt_entry)
 
 /* Operations that are nothing natively, or that mark a stretch of code, ride on an instruction that is needed anyway: the
- * translation executes it too, then tells the ROM. On their own they would cost a NOP. */
-#define PV_KERNEL_STACK(function)                                                                            \
-	ALWAYS_INLINE void function(struct tss *tss, u32 esp0)                                               \
-	{                                                                                                    \
+ * stub executes it too, then tells the ROM. On their own they would cost a NOP. */
+#define PV_KERNEL_STACK(function)                                                                                   \
+	ALWAYS_INLINE void function(struct tss *tss, u32 esp0)                                                      \
+	{                                                                                                           \
 		asm volatile(PV_INLINE(function, "movl %[esp0], %[field]", "movl %[esp0], %[field]; pushl %[esp0]") \
-			     : [field] "=m"(tss->esp0) : [esp0] "r"(esp0) : "memory");                       \
+			     : [field] "=m"(tss->esp0) : [esp0] "r"(esp0) : "memory");                              \
 	}
 PV_KERNEL_STACK(update_kernel_stack)
 PV_KERNEL_STACK(finish_switch)
@@ -213,9 +214,9 @@ ALWAYS_INLINE u32 start_switch(void)
 #define PV_VALUE(value) [low] "ri"(value)
 #endif
 
-#define PV_SET(function)                                                                                   \
-	ALWAYS_INLINE void function(pte_t *entry, pte_t value)                                             \
-	{                                                                                                  \
+#define PV_SET(function)                                                                                             \
+	ALWAYS_INLINE void function(pte_t *entry, pte_t value)                                                       \
+	{                                                                                                            \
 		asm volatile(PV_INLINE(function, PV_STORE, PV_PUSH) : PV_ENTRY(entry) : PV_VALUE(value) : "memory"); \
 	}
 PV_SET(set_pte)
@@ -239,11 +240,11 @@ ALWAYS_INLINE void set_pte_at(u32 va, pte_t *entry, pte_t value)
 		     : PV_ENTRY(entry) : [va] "ri"(va), PV_VALUE(value) : "memory");
 }
 
-#define PV_UPDATE(function)                                                                           \
-	ALWAYS_INLINE void function(u32 va, pte_t *entry)                                             \
-	{                                                                                             \
-		asm volatile(PV_INLINE(function, "nop", "pushl %[va]; pushl %[entry]")                \
-			     ::[entry] "r"(entry), [va] "ri"(va) : "memory");                         \
+#define PV_UPDATE(function)                                                            \
+	ALWAYS_INLINE void function(u32 va, pte_t *entry)                              \
+	{                                                                              \
+		asm volatile(PV_INLINE(function, "nop", "pushl %[va]; pushl %[entry]") \
+			     ::[entry] "r"(entry), [va] "ri"(va) : "memory");          \
 	}
 PV_UPDATE(pte_update)
 PV_UPDATE(pte_update_defer)

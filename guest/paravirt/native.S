@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The native implementation of each operation: a function for sites not patched yet, and at the same time the template
- * that the patcher copies into sites (from pv_native_X up to pv_native_X_end, without the RET). What is longer than its site
- * is called instead. So whatever fits must hold no relative reference; ops.c tables all of them, a test decodes them.
- * Operations with inline sites need neither. Registers as pv_sites.h passes them. All: CPL 0, flat segments, clobber flags and what is said, stack at most 8 bytes.
+ * The native implementation of the operations with call sites: a function for sites not patched yet, and at the same time
+ * the template that the patcher copies into sites (from pv_native_X up to pv_native_X_end, without the RET). What is longer
+ * than its site is called instead, so whatever fits must hold no relative reference; ops.c tables all of them, a test decodes
+ * them. Registers as pv_sites.h passes them. All: CPL 0, flat segments, clobber flags and what is said, stack at most 8 bytes.
  */
 #include "paravirt.h"
 
@@ -37,7 +37,7 @@ EMPTY(linear_mapping)
 pv_nop:
 	ret
 
-/* Native at every site as it was compiled: NULL in its word. */
+/* Operations with inline sites: native at every site as it was compiled, NULL in their words. */
 .macro INLINE names:vararg
 	.irp name, \names
 	.globl pv_native_\name

@@ -26,12 +26,12 @@ const struct pv_native pv_natives[PV_OPS_COUNT] = { PV_ALL_OPS(PV_NATIVE) };
 #define PV_INFO(group, name, call) [PV_TYPE(group, name)] = PV_INFO_EXPAND(#name, call),
 const struct pv_info pv_infos[PV_OPS_COUNT] = { PV_ALL_OPS(PV_INFO) };
 
-/* Symbols for sites: pv_type_X is the operation's index, pv_word_X the address of its word. The assembler has no offsetof, so
- * the words are counted (nothing else here uses the counter), and the compiler checks the count. */
-#define PV_SYMBOL_OF(group, name, n)                                                    \
+/* Symbols for sites: pv_type_X is the operation's index, pv_word_X the address of its word. The assembler has no offsetof,
+ * so the words are counted (nothing else here uses the counter), and the compiler checks the count. */
+#define PV_SYMBOL_OF(group, name, n)                                                     \
 	_Static_assert(PV_TYPE(group, name) == n, "the lists and the structures agree"); \
 	asm(".globl pv_type_" #name ", pv_word_" #name "\n"                              \
-	    ".set pv_type_" #name ", " #n "\n"                                          \
+	    ".set pv_type_" #name ", " #n "\n"                                           \
 	    ".set pv_word_" #name ", pv_ops + 4 * " #n "\n");
 #define PV_SYMBOL_AT(group, name, n) PV_SYMBOL_OF(group, name, n)
 #define PV_SYMBOL(group, name, call) PV_SYMBOL_AT(group, name, __COUNTER__)

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The boot-time patcher. Call sites (.parainstructions) are turned from an indirect call into the native instruction, a
- * direct transfer to the operation's replacement, or nothing; inline sites (.pv_inline) are native code already and become
- * calls of their stubs, which end in a call site, where there is a replacement. Entry: paravirt_patch(). What a site shall hold is computed from the
- * tables alone, never from what it holds, so a second run changes nothing.
+ * direct transfer to the operation's replacement, or nothing. Inline sites (.pv_inline) are native code already; where there
+ * is a replacement they become calls of their stubs, which hold a call site. Entry: paravirt_patch(). What a site shall hold
+ * is computed from the tables alone, never from what it holds, so a second run changes nothing.
  *
  * Code is stretched over its site by redundant DS prefixes rather than followed by a NOP, so that the kernel executes
  * exactly the instructions of one built without the layer. A site is at most one instruction long (PV_SITE_MAX), so the
@@ -78,8 +78,8 @@ static bool is_jump_site(u32 type)
 	return type == PV_TYPE(irq, iret) || type == PV_TYPE(irq, sti_sysexit);
 }
 
-/* Is the ROM's stub the operation's native template, byte for byte, and a RET where it is called? Then a copy of the template
- * does the same without the way there and back. Only such a stub: any other may change under our feet. */
+/* Is the ROM's stub the operation's native template, byte for byte, and a RET where it is called? Then a copy of the
+ * template does the same without the way there and back. Only such a stub: any other may change under our feet. */
 static bool is_native_stub(const struct vmi_reloc_answer *answer, u32 type)
 {
 	const u8 *code = POINTER(const u8, answer->eip), *template = pv_natives[type].start;

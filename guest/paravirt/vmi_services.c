@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Which VMI call stands behind which operation, as a table in the order in which mainline Linux 2.6.32 asks (vmi-abi.md 2.7,
- * 6.4), and the rules for each kind of answer. Entry: vmi_install_services(), from paravirt_activate(). The six sites that
- * are patched by asking again (29-34) are in patch.c.
+ * Which VMI call stands behind which operation, as a table in the order in which mainline Linux 2.6.32 asks
+ * (vmi-abi.md 2.7, 6.4), and the rules for each kind of answer. Entry: vmi_install_services(), from paravirt_activate().
+ * The six operations whose sites are patched by asking again (29-34) are in patch.c.
  */
 #include "internal.h"
 #include "vmi_wrappers.h"

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The VMI timer (vmi-abi.md 4.9, 5.5): counters, alarms, wall clock. vmi_time_probe() asks for calls 66-71 at activation; the
- * rest is the timer part of paravirt.h. The tick runs on the available counter, so that a descheduled CPU doesn't pile up
+ * The VMI timer (vmi-abi.md 4.9, 5.5): counters, alarms, wall clock. vmi_time_probe() asks for calls 66-71 at activation;
+ * the rest is the timer part of paravirt.h. The tick runs on the available counter, so that a descheduled CPU doesn't pile up
  * ticks; single alarms are on the real one.
  */
 #include "internal.h"

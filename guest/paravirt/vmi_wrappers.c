@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Operations that are more than a jump into the ROM: they add the flags and arguments that mainline adds (vmi-abi.md 4.4-4.6,
- * 6.4). Called by the thunks of vmi_thunks.S, which save the registers that C destroys and bring the arguments into the
- * compiler's own regparm(3) order: EAX, EDX, ECX, then the stack.
+ * Operations that are more than a jump into the ROM: they add the flags and arguments that mainline adds
+ * (vmi-abi.md 4.4-4.6, 6.4). Called by the thunks of vmi_thunks.S, which save the registers that C destroys and bring the
+ * arguments into the compiler's own regparm(3) order: EAX, EDX, ECX, then the stack.
  */
 #include "internal.h"
 #include "vmi_wrappers.h"
