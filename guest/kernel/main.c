@@ -19,6 +19,8 @@ u32 pv_cpu_index(void)
 static void emit_line(const char *line)
 {
 	result("%s", line);
+	if (line[0] == 'i') /* "info ...": what was found of a ROM is worth a line on the console */
+		print("openvmi guest: %s\n", line + sizeof("info ") - 1);
 }
 
 /* Interrupts are off. Before descriptors_init() there is no this_cpu(), before idt_init() a fault resets the machine. */
