@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .accel import Choice, KvmAnswer, choose_accelerator, probe_kvm
 from .command import qemu_command, shell_line
-from .config import Drive, MachineConfig, Nic, StrPath
+from .config import Drive, MachineConfig, Nic, SharedDevice, StrPath
 from .inputs import check_inputs
 from .kernel import KernelInfo, inspect_kernel
 from .machine import Machine
@@ -63,6 +63,7 @@ __all__ = [
     "QmpEvent",
     "ResultChannel",
     "ResultLine",
+    "SharedDevice",
     "StrPath",
     "Terminal",
     "Times",

@@ -30,12 +30,16 @@ class Endpoints:
         events: socket of the monitor that only tells events.
         qmp: socket of the monitor that takes commands.
         ram: memfd of the guest's RAM, or None when it is not shared.
+        shared: memfd of the shared device's memory, or None when there is no such device.
+        wake: write end of the pipe behind the device's wake port, or None.
     """
 
     result: int
     events: int
     qmp: int
     ram: int | None = None
+    shared: int | None = None
+    wake: int | None = None
 
 
 def qemu_command(config: MachineConfig, binary: StrPath, accel: str, endpoints: Endpoints | None = None) -> list[str]:
@@ -58,6 +62,7 @@ def qemu_options(config: MachineConfig, accel: str, endpoints: Endpoints | None 
         *_boot(config),
         *(option for index, drive in enumerate(config.drives) for option in _drive(index, drive)),
         *(option for index, nic in enumerate(config.nics) for option in _nic(index, nic)),
+        *_shared_device(config, endpoints),
         *(_printable_channels() if endpoints is None else _channels(endpoints)),
         *((argument,) for argument in config.extra_args),
     ]
@@ -122,6 +127,29 @@ def _nic(index: int, nic: Nic) -> list[Option]:
         # without its boot ROM, which would take the window at 0xC0000 away from ours
         ("-device", f"virtio-net-pci,netdev=net{index},romfile="),
     ]
+
+
+def _shared_device(config: MachineConfig, endpoints: Endpoints | None) -> list[Option]:
+    device = config.shared_device
+    if device is None:
+        return []
+    if endpoints is None or endpoints.shared is None:
+        memory = f"memory-backend-memfd,id=shared,size={device.size},share=on"
+    else:
+        path = f"/proc/self/fd/{endpoints.shared}"
+        memory = f"memory-backend-file,id=shared,size={device.size},mem-path={path},share=on"
+    # function 1 without a function 0: see config.SharedDevice
+    options: list[Option] = [("-object", memory), ("-device", "ivshmem-plain,memdev=shared,addr=1e.1")]
+    if device.wake_port:
+        if endpoints is None or endpoints.wake is None:
+            options.append(("-chardev", "null,id=wake"))
+        else:
+            options += [
+                ("-add-fd", f"fd={endpoints.wake},set=2"),
+                ("-chardev", "file,id=wake,path=/dev/fdset/2,append=on"),
+            ]
+        options.append(("-device", f"isa-debugcon,chardev=wake,iobase={device.wake_port:#x}"))
+    return options
 
 
 def _channels(endpoints: Endpoints) -> list[Option]:

@@ -18,6 +18,7 @@ PAGING_MODES = ("any", "legacy", "pae")
 MEMORY_MIN_MIB = 4
 MEMORY_MAX_MIB = 65536
 CPUS_MAX = 64
+_PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,27 @@ class Nic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedDevice:
+    """A PCI device whose second memory BAR (number 2, 64 bits) is memory shared with this process.
+
+    It stands at 00:1e.1 with no function 0 beside it, so neither BIOS nor a guest's PCI scan finds it: who wants it has
+    to look at every function, and gives it its address. Vendor 1AF4, device 1110 (QEMU's ivshmem-plain).
+
+    Args:
+        size: bytes, a power of two of at least 4 KiB.
+        wake_port: I/O port at which each byte that the guest writes makes :attr:`Machine.wake` readable; 0 for none.
+    """
+
+    size: int
+    wake_port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < _PAGE or self.size & (self.size - 1):
+            raise UsageError("shared device memory must be a power of two of at least 4096 bytes", where=str(self.size))
+        _in_range("wake port", self.wake_port, 0, 0xFFFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineConfig:
     """A PC, before it is switched on.
 
@@ -64,6 +86,7 @@ class MachineConfig:
         paging: what the guest needs from KVM: ``legacy`` or ``pae`` paging, or ``any`` when not known.
         icount: count instructions, so that the guest's clocks and every figure repeat exactly; means TCG.
         share_memory: back guest RAM by a memfd, which :attr:`openvmi.machine.Machine.ram` maps.
+        shared_device: a device with memory of its own, which :attr:`openvmi.machine.Machine.shared` maps.
         timeout: wall-clock limit in seconds from the start of QEMU, more than 0.
         exit_grace: seconds that a guest has to power off after its ``exit`` or ``panic`` line.
         expect_report: the guest must speak on the result channel; powering off without a word is then a failure.
@@ -89,6 +112,7 @@ class MachineConfig:
     paging: str = "any"
     icount: bool = False
     share_memory: bool = False
+    shared_device: SharedDevice | None = None
     timeout: float = 60.0
     exit_grace: float = 2.0
     expect_report: bool = False

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from ..errors import UsageError
 from .config import StrPath
@@ -20,6 +21,7 @@ class Launched:
     Args:
         plan: what to start.
         log: descriptor of the console's file, or None; ours from now on.
+        prepare: called with the channels before QEMU is started.
 
     Attributes:
         started: time.monotonic_ns() at its start.
@@ -31,11 +33,14 @@ class Launched:
         HarnessError: it can't be started.
     """
 
-    def __init__(self, plan: Plan, log: int | None) -> None:
+    def __init__(self, plan: Plan, log: int | None, prepare: Callable[[Wires], None] | None = None) -> None:
         config = plan.config
+        device = config.shared_device
         self.log = log
-        self.wires = Wires(config.memory if config.share_memory else 0)
+        self.wires = Wires(config.memory if config.share_memory else 0, device.size if device else 0)
         try:
+            if prepare is not None:
+                prepare(self.wires)
             argv = plan.command(self.wires.endpoints)
             self.started = time.monotonic_ns()
             self.process: QemuProcess = spawn(argv, stdio=self.wires.stdio, inherit=self.wires.inherited())
@@ -45,11 +50,16 @@ class Launched:
         self.wires.close_theirs()
 
 
-def launch(plan: Plan) -> Launched:
-    """Start QEMU; raise UsageError if the console's file can't be written, HarnessError if QEMU can't be started."""
+def launch(plan: Plan, prepare: Callable[[Wires], None] | None = None) -> Launched:
+    """Start QEMU, with ``prepare`` called just before.
+
+    Raises:
+        UsageError: the console's file can't be written.
+        HarnessError: QEMU can't be started.
+    """
     log = None if plan.config.console_log is None else _create(plan.config.console_log)
     try:
-        return Launched(plan, log)
+        return Launched(plan, log, prepare)
     except BaseException:
         if log is not None:
             os.close(log)

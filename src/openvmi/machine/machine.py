@@ -20,6 +20,8 @@ from .plan import Plan, make_plan
 from .process import interrupts_held
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from .channel import ResultChannel, ResultLine
     from .console import Console
     from .outcome import Outcome
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from .qmp import Qmp
     from .ram import GuestRam
     from .run import Run
+    from .wires import Wires
 
 
 class Machine:
@@ -37,6 +40,7 @@ class Machine:
         console_sink: called with each piece that the guest prints.
         on_result: called with each line of the result channel.
         command_start: time.monotonic_ns() at the start of the command, for its times; now, if not given.
+        prepare: called with the memory of the shared device, all zeros, before QEMU is started.
 
     Attributes:
         config: as given.
@@ -51,6 +55,7 @@ class Machine:
         console_sink: Callable[[bytes], object] | None = None,
         on_result: Callable[[ResultLine], None] | None = None,
         command_start: int | None = None,
+        prepare: Callable[[mmap], None] | None = None,
     ) -> None:
         self.config = config
         self.plan: Plan | None = None
@@ -58,6 +63,8 @@ class Machine:
         self._sink = console_sink
         self._on_result = on_result
         self._command_start = time.monotonic_ns() if command_start is None else command_start
+        self._prepare = prepare
+        self._shared: mmap | None = None
         self._run: Run | None = None
         self._ram: GuestRam | None = None
         self._qmp: Qmp | None = None
@@ -83,7 +90,7 @@ class Machine:
         self.plan = make_plan(self.config)
         try:
             with interrupts_held():
-                launched = launch(self.plan)
+                launched = launch(self.plan, self._map_shared)
                 from .run import Run  # noqa: PLC0415 - all that is needed only now loads while the guest boots
 
                 self._run = Run(self.config, launched, self._sink, self._on_result)
@@ -166,6 +173,37 @@ class Machine:
 
             self._qmp = Qmp(self._running().launched.wires.qmp)
         return self._qmp
+
+    @property
+    def shared(self) -> mmap:
+        """The memory of the shared device; still readable when the machine has been closed.
+
+        Raises:
+            UsageError: the configuration has no such device.
+        """
+        if self._shared is None:
+            raise UsageError("this machine has no shared device", help="configure it with shared_device=...")
+        return self._shared
+
+    @property
+    def wake(self) -> int:
+        """A descriptor, not blocking, that gives a byte for each byte written to the shared device's wake port.
+
+        Raises:
+            UsageError: the configuration has no such device.
+        """
+        fd = self._running().launched.wires.wake
+        if fd is None:
+            raise UsageError("this machine has no shared device", help="configure it with shared_device=...")
+        return fd
+
+    def _map_shared(self, wires: Wires) -> None:
+        if wires.shared is not None and self.config.shared_device is not None:
+            from mmap import mmap  # noqa: PLC0415 - only machines with such a device need it
+
+            self._shared = mmap(wires.shared, self.config.shared_device.size)
+            if self._prepare is not None:
+                self._prepare(self._shared)
 
     def add_input(self, fd: int, reader: Reader) -> None:
         """Hand what can be read from ``fd`` to ``reader`` while the machine is waited for."""

@@ -26,6 +26,7 @@ class Wires:
 
     Args:
         ram: bytes of guest RAM to share, or 0 for none.
+        shared: bytes of the shared device's memory, or 0 for no such device.
 
     Attributes:
         console_in: write end of the guest's console input.
@@ -35,6 +36,8 @@ class Wires:
         events: socket of the events monitor.
         qmp: socket of the command monitor.
         ram: the memfd of guest RAM, or None.
+        shared: the memfd of the shared device's memory, or None.
+        wake: read end of the pipe behind its wake port, or None.
         endpoints: QEMU's ends.
         stdio: QEMU's stdin, stdout and stderr.
 
@@ -42,17 +45,22 @@ class Wires:
         HarnessError: no descriptors or no memory left.
     """
 
-    def __init__(self, ram: int) -> None:
+    def __init__(self, ram: int, shared: int = 0) -> None:
         self._ours: list[int] = []
         self._theirs: list[int] = []
         try:
-            self._make(ram)
+            self._make(ram, shared)
         except OSError as error:
             self.close()
             raise HarnessError(f"can't make the machine's channels: {error.strerror}") from error
 
-    def _make(self, ram: int) -> None:
-        self.ram = self._memory(ram) if ram else None
+    def _make(self, ram: int, shared: int) -> None:
+        self.ram = self._memory("openvmi-ram", ram) if ram else None
+        self.shared = self._memory("openvmi-shared", shared) if shared else None
+        self.wake: int | None = None
+        their_wake: int | None = None
+        if shared:
+            self.wake, their_wake = self._pipe()
         self.console_in, their_in = self._pipe(to_guest=True)
         self.console_out, their_out = self._pipe()
         self.stderr, their_err = self._pipe()
@@ -61,10 +69,10 @@ class Wires:
         self.qmp, their_qmp = self._sockets()
         os.write(self.events, _NEGOTIATION)
         self.stdio = (their_in, their_out, their_err)
-        self.endpoints = Endpoints(their_result, their_events, their_qmp, self.ram)
+        self.endpoints = Endpoints(their_result, their_events, their_qmp, self.ram, self.shared, their_wake)
 
-    def _memory(self, size: int) -> int:
-        fd = _above_stdio(os.memfd_create("openvmi-ram", os.MFD_CLOEXEC))
+    def _memory(self, name: str, size: int) -> int:
+        fd = _above_stdio(os.memfd_create(name, os.MFD_CLOEXEC))
         self._ours.append(fd)
         os.ftruncate(fd, size)
         return fd
@@ -91,7 +99,8 @@ class Wires:
     def inherited(self) -> list[int]:
         """Return the descriptors that QEMU inherits besides its stdio."""
         ends = self.endpoints
-        return [ends.result, ends.events, ends.qmp, *([] if ends.ram is None else [ends.ram])]
+        optional = (ends.ram, ends.shared, ends.wake)
+        return [ends.result, ends.events, ends.qmp, *(fd for fd in optional if fd is not None)]
 
     def close_theirs(self) -> None:
         """Close QEMU's ends, once it has them."""

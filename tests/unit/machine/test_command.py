@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from openvmi.machine import Drive, MachineConfig, Nic, qemu_command, shell_line
+from openvmi.errors import UsageError
+from openvmi.machine import Drive, MachineConfig, Nic, SharedDevice, qemu_command, shell_line
 from openvmi.machine.command import Endpoints, qemu_options
 
 ENDS = Endpoints(result=10, events=11, qmp=12, ram=13)
@@ -86,3 +87,26 @@ def test_shell_line_is_for_people() -> None:
     assert "fd=" not in line
     assert "stdio,id=console" in words
     assert "\n  -kernel 'a b' \\\n" in line
+
+
+def test_shared_device() -> None:
+    config = MachineConfig(kernel="k", shared_device=SharedDevice(size=1 << 20, wake_port=0x5A0))
+    ends = Endpoints(result=10, events=11, qmp=12, shared=14, wake=15)
+    options = qemu_options(config, "tcg", ends)
+    memory = f"memory-backend-file,id=shared,size={1 << 20},mem-path=/proc/self/fd/14,share=on"
+    wanted = [
+        ("-object", memory),
+        ("-device", "ivshmem-plain,memdev=shared,addr=1e.1"),
+        ("-add-fd", "fd=15,set=2"),
+        ("-chardev", "file,id=wake,path=/dev/fdset/2,append=on"),
+        ("-device", "isa-debugcon,chardev=wake,iobase=0x5a0"),
+    ]
+    start = options.index(wanted[0])
+    assert options[start : start + len(wanted)] == wanted
+    assert "ivshmem-plain" in shell_line(config, BINARY, "tcg")
+
+
+@pytest.mark.parametrize(("size", "port"), [(0, 0), (4095, 0), (12288, 0), (4096, -1), (4096, 0x10000)])
+def test_shared_device_out_of_range(size: int, port: int) -> None:
+    with pytest.raises(UsageError):
+        SharedDevice(size=size, wake_port=port)
