@@ -42,9 +42,10 @@ def _hex(value: int | str) -> str:
 
 def _sections(interface: Interface) -> Iterator[tuple[str, list[_Macro]]]:
     """Yield the title and the macros of each block."""
-    calls = [_Macro(f"CALL_{call.name}", str(call.number), signature(call)) for call in interface.calls]
-    calls.append(_Macro("CALL_COUNT", str(interface.calls[-1].number + 1), "numbers are below this"))
-    yield "numbers of calls, arguments -> results; 64 bits as low+high, s1 is the dword at 4(%esp) at entry", calls
+    if interface.calls:
+        calls = [_Macro(f"CALL_{call.name}", str(call.number), signature(call)) for call in interface.calls]
+        calls.append(_Macro("CALL_COUNT", str(interface.calls[-1].number + 1), "numbers are below this"))
+        yield "numbers of calls, arguments -> results; 64 bits as low+high, s1 is the dword at 4(%esp) at entry", calls
     yield (
         "constants",
         [
@@ -90,6 +91,25 @@ def _struct(structure: Structure) -> list[str]:
     return lines
 
 
+def wire_header(wire: Interface, wire_hash: int) -> str:
+    """Return the text of ``vmi_wire.h``, for what is private between the ROM, the payload and Python."""
+    lines = [
+        f"/* {COPYRIGHT}",
+        f" * {LICENSE}",
+        " *",
+        f" * As data for C and, under __ASSEMBLER__, for assembler: {wire.title}.",
+        " * Stands alone: includes nothing. Written by `python -m openvmi.abi.generate` from src/openvmi/abi/tables:",
+        " * change the tables, not this file.",
+        " */",
+        "#ifndef VMI_WIRE_H",
+        "#define VMI_WIRE_H",
+        "",
+        "/* of all tables, these and the interface's: two that differ don't talk to each other */",
+        f"#define VMI_WIRE_HASH {wire_hash:#010x}",
+    ]
+    return _body(lines, wire, "VMI_WIRE_H")
+
+
 def header(interface: Interface) -> str:
     """Return the text of ``vmi_abi.h``."""
     lines = [
@@ -104,6 +124,11 @@ def header(interface: Interface) -> str:
         "#ifndef VMI_ABI_H",
         "#define VMI_ABI_H",
     ]
+    return _body(lines, interface, "VMI_ABI_H")
+
+
+def _body(lines: list[str], interface: Interface, guard: str) -> str:
+    """Return a header that begins with ``lines``."""
     for title, macros in _sections(interface):
         lines += ["", f"/* {title} */", *(line for macro in macros for line in _define(macro))]
     lines += ["", "#ifndef __ASSEMBLER__"]
@@ -113,7 +138,7 @@ def header(interface: Interface) -> str:
     lines.append('    _Static_assert(__builtin_offsetof(struct structure, field) == offset, #structure "." #field)')
     for structure in interface.structures:
         lines += _struct(structure)
-    lines += ["", "#undef VMI_AT", "#endif /* __ASSEMBLER__ */", "", "#endif /* VMI_ABI_H */"]
+    lines += ["", "#undef VMI_AT", "#endif /* __ASSEMBLER__ */", "", f"#endif /* {guard} */"]
     return "\n".join(lines) + "\n"
 
 

@@ -69,6 +69,35 @@ def enums(interface: Interface) -> str:
     return _HEAD + "\n".join(lines) + "\n"
 
 
+def wire(interface: Interface, wire_hash: int) -> str:
+    """Return the text of ``_generated_wire.py``: constants, enumerations and codecs."""
+    lines = [
+        f'"""What payload and brain share: {interface.title}.',
+        "",
+        "Written by ``python -m openvmi.abi.generate`` from ``tables``: change those, not this file.",
+        '"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from collections.abc import Mapping",
+        "from dataclasses import dataclass",
+        "from enum import IntEnum",
+        "from struct import Struct",
+        "from types import MappingProxyType",
+        "from typing import ClassVar, Final",
+        "",
+        "from .record import Record",
+        "",
+        f"WIRE_HASH: Final = 0x{wire_hash:X}",
+    ]
+    lines += [f"{constant.name}: Final = {_value(constant)}" for constant in interface.constants]
+    for enum in interface.enums:
+        lines += _enum(enum)
+    for structure in interface.structures:
+        lines += _struct(structure, structure.class_name)
+    return _HEAD + "\n".join(lines) + "\n"
+
+
 def _field_doc(structure: Structure) -> list[str]:
     lines = [f'    """{structure.doc[:1].upper()}{structure.doc[1:]}.', "", "    Args:"]
     lines += [f"        {field.name}: {field.doc}." for field in structure.fields]

@@ -8,31 +8,42 @@ Needs a source tree: an installed package has neither ``firmware`` nor ``docs``.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ExitCode, UsageError
-from . import emit_c, emit_pages, emit_python
-from .loader import load_interface
+from . import emit_c, emit_hypervisor, emit_pages, emit_python
+from .loader import load_interface, load_wire
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = Path("src/openvmi/abi")
 INCLUDE = Path("firmware/include")
 PAGES = Path("docs/reference/abi")
+HYPERVISOR = Path("src/openvmi/hypervisor")
 
 
 def outputs() -> dict[Path, str]:
     """Return every generated file, by its path in the source tree, with its content."""
-    current, old = load_interface("D"), load_interface("B")
+    current, old, wire = load_interface("D"), load_interface("B"), load_wire()
+    wire_hash = table_hash(emit_c.header(current) + emit_c.wire_header(wire, 0))
     pages = emit_pages.pages(current, old)
     return {
         INCLUDE / "vmi_abi.h": emit_c.header(current),
+        INCLUDE / "vmi_wire.h": emit_c.wire_header(wire, wire_hash),
         INCLUDE / "vmi_abi.inc": emit_c.include(current),
         PACKAGE / "_generated_enums.py": emit_python.enums(current),
         PACKAGE / "_generated_structs.py": emit_python.structs([current, old]),
+        PACKAGE / "_generated_wire.py": emit_python.wire(wire, wire_hash),
+        HYPERVISOR / "_generated_calls.py": emit_hypervisor.calls(current),
         **{PAGES / name: text for name, text in pages.items()},
     }
+
+
+def table_hash(text: str) -> int:
+    """Return 32 bits, never 0, that change with ``text``."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") or 1
 
 
 def stale(root: Path, expected: Mapping[Path, str]) -> list[str]:

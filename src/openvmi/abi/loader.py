@@ -64,6 +64,17 @@ def load_interface(generation: str) -> Interface:
     return parse({name: (folder / name).read_text(encoding="utf-8") for name in names}, generation)
 
 
+@cache
+def load_wire() -> Interface:
+    """Return the tables of openvmi's own wire: constants, enumerations and structures, but no calls.
+
+    Raises:
+        TableError: they contradict themselves.
+    """
+    text = (files(__package__) / "tables" / "wire.toml").read_text(encoding="utf-8")
+    return parse({"wire.toml": text}, "wire")
+
+
 def parse(texts: Mapping[str, str], generation: str) -> Interface:
     """Return the interface that TOML ``texts`` (file name to content) describe together.
 

@@ -1,0 +1,380 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What payload and brain share: the wire: memory shared by payload and brain.
+
+Written by ``python -m openvmi.abi.generate`` from ``tables``: change those, not this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from .record import Record
+
+WIRE_HASH: Final = 0xBC02CDB3
+WIRE_VERSION: Final = 1
+WIRE_MAGIC_LOW: Final = 0x6E65706F
+WIRE_MAGIC_HIGH: Final = 0x696D76
+WIRE_BASE: Final = 0xFF000000
+WIRE_SIZE: Final = 0x1000000
+WIRE_BAR: Final = 0xE0000000
+WIRE_PCI_ID: Final = 0x11101AF4
+WIRE_WAKE_PORT: Final = 0x5A0
+WIRE_CPUS_MAX: Final = 64
+WIRE_CALLS: Final = 80
+WIRE_CODE_OFFSET: Final = 0x1000
+WIRE_CODE_SIZE: Final = 0xF000
+WIRE_TABLES_OFFSET: Final = 0x10000
+WIRE_TABLES_PAE_OFFSET: Final = 0x14000
+WIRE_GDTS_OFFSET: Final = 0x1C000
+WIRE_GDTS: Final = 256
+WIRE_CPUS_OFFSET: Final = 0x20000
+WIRE_CPU_SIZE: Final = 0x1000
+WIRE_CPU_RING: Final = 0x40
+WIRE_CPU_COUNTERS: Final = 0x100
+WIRE_RINGS_OFFSET: Final = 0x100000
+WIRE_RING_SLACK: Final = 64
+WIRE_PHASE_MASK: Final = 3
+
+
+class Mode(IntEnum):
+    """What is done with a call, changed at any time by the brain."""
+
+    NATIVE = 0
+    COUNT = 1
+    TRACE = 2
+    UPCALL = 3
+
+
+class Path(IntEnum):
+    """How get_reloc answers, chosen before the guest starts."""
+
+    NONE = 0
+    DIRECT = 1
+    SWITCHABLE = 2
+
+
+class Action(IntEnum):
+    """What the brain answers."""
+
+    CONTINUE = 0
+    RETURN = 1
+    CHANGED = 2
+
+
+class Phase(IntEnum):
+    """Phase of a mailbox."""
+
+    IDLE = 0
+    REQUEST = 1
+    ANSWER = 2
+    CLAIMED = 3
+
+
+class GuestState(IntEnum):
+    """What the ROM made of the device."""
+
+    SILENT = 0
+    ACTIVE = 1
+    BAD_VERSION = 2
+    BAD_HASH = 3
+    BAD_SIZE = 4
+    BAD_PAYLOAD = 5
+
+
+class BrainState(IntEnum):
+    """Whether anybody answers."""
+
+    GONE = 0
+    ALIVE = 1
+    LOST = 2
+
+
+class RecordKind(IntEnum):
+    """What a record tells."""
+
+    CALL = 1
+    ANSWERED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WireHeader(Record):
+    """At offset 0: who speaks, where to enter, what to do with each call.
+
+    Args:
+        magic_low: WIRE_MAGIC_LOW.
+        magic_high: WIRE_MAGIC_HIGH.
+        version: WIRE_VERSION of the brain.
+        hash: WIRE_HASH of the brain.
+        size: of the memory: WIRE_SIZE.
+        cpus: areas that are set up; indexes are below.
+        init: linear address of the payload's vmi_init.
+        get_reloc: linear address of the payload's get_reloc.
+        guest_state: written by the ROM: what it made of all this.
+        guest_version: written by the ROM: its WIRE_VERSION.
+        guest_hash: written by the ROM: its WIRE_HASH.
+        guest_base: written by the ROM: linear address of its image.
+        wait_cycles: TSC ticks that a guest waits for an answer.
+        wake_port: I/O port that wakes the brain.
+        trace_low: first caller that is traced.
+        trace_span: callers from there that are traced, less one.
+        brain: BrainState.
+        asleep: the brain wants to be woken.
+        hold: the brain is slow on purpose: wait without limit.
+        guest_cr4: written by the ROM: CR4, whose PAE says how to read page tables.
+        unused1: 0.
+        modes: Mode of each call.
+        unused2: 0.
+        paths: Path of each call.
+        unused3: 0.
+    """
+
+    SIZE: ClassVar[int] = 512
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIII48s80s48s80s176s")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "magic_low": 0,
+            "magic_high": 4,
+            "version": 8,
+            "hash": 12,
+            "size": 16,
+            "cpus": 20,
+            "init": 24,
+            "get_reloc": 28,
+            "guest_state": 32,
+            "guest_version": 36,
+            "guest_hash": 40,
+            "guest_base": 44,
+            "wait_cycles": 48,
+            "wake_port": 52,
+            "trace_low": 56,
+            "trace_span": 60,
+            "brain": 64,
+            "asleep": 68,
+            "hold": 72,
+            "guest_cr4": 76,
+            "unused1": 80,
+            "modes": 128,
+            "unused2": 208,
+            "paths": 256,
+            "unused3": 336,
+        }
+    )
+
+    magic_low: int = 0
+    magic_high: int = 0
+    version: int = 0
+    hash: int = 0
+    size: int = 0
+    cpus: int = 0
+    init: int = 0
+    get_reloc: int = 0
+    guest_state: int = 0
+    guest_version: int = 0
+    guest_hash: int = 0
+    guest_base: int = 0
+    wait_cycles: int = 0
+    wake_port: int = 0
+    trace_low: int = 0
+    trace_span: int = 0
+    brain: int = 0
+    asleep: int = 0
+    hold: int = 0
+    guest_cr4: int = 0
+    unused1: bytes = bytes(48)
+    modes: bytes = bytes(80)
+    unused2: bytes = bytes(48)
+    paths: bytes = bytes(80)
+    unused3: bytes = bytes(176)
+
+
+@dataclass(frozen=True, slots=True)
+class WirePayload(Record):
+    """First bytes of the payload's image.
+
+    Args:
+        hash: WIRE_HASH of its build.
+        cpus: CPUs that it can serve.
+        init: linear address of its vmi_init.
+        get_reloc: linear address of its get_reloc.
+    """
+
+    SIZE: ClassVar[int] = 16
+    LAYOUT: ClassVar[Struct] = Struct("<IIII")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "hash": 0,
+            "cpus": 4,
+            "init": 8,
+            "get_reloc": 12,
+        }
+    )
+
+    hash: int = 0
+    cpus: int = 0
+    init: int = 0
+    get_reloc: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WireMailbox(Record):
+    """One cache line: a call, and what became of it.
+
+    Args:
+        state: number of the request * 4 + Phase.
+        action: Action.
+        call: number of the call.
+        caller: return address; the frame's EIP where there is none.
+        eax: as passed.
+        edx: as passed.
+        ecx: as passed.
+        ebx: as passed.
+        s1: dword at esp+4 at entry.
+        s2: dword at esp+8 at entry.
+        esi: as passed.
+        edi: as passed.
+        ebp: as passed.
+        esp: at entry.
+        eflags: before interrupts went off.
+        cr3: root of the page tables.
+    """
+
+    SIZE: ClassVar[int] = 64
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIII")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "state": 0,
+            "action": 4,
+            "call": 8,
+            "caller": 12,
+            "eax": 16,
+            "edx": 20,
+            "ecx": 24,
+            "ebx": 28,
+            "s1": 32,
+            "s2": 36,
+            "esi": 40,
+            "edi": 44,
+            "ebp": 48,
+            "esp": 52,
+            "eflags": 56,
+            "cr3": 60,
+        }
+    )
+
+    state: int = 0
+    action: int = 0
+    call: int = 0
+    caller: int = 0
+    eax: int = 0
+    edx: int = 0
+    ecx: int = 0
+    ebx: int = 0
+    s1: int = 0
+    s2: int = 0
+    esi: int = 0
+    edi: int = 0
+    ebp: int = 0
+    esp: int = 0
+    eflags: int = 0
+    cr3: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WireRing(Record):
+    """Header of a CPU's ring of records.
+
+    Args:
+        head: number of the next record; from 1, 0 is passed over.
+        limit: records that may wait: the ring's, less WIRE_RING_SLACK.
+        mask: records of the ring less one; a power of two less one.
+        base: linear address of its first record.
+        lost: records for which there was no room.
+        lost_upcalls: upcalls that were done natively, for want of an answer.
+        cpu: index of this CPU.
+        serial: number of the last request.
+        unused1: 0.
+        tail: number of the first record that is not yet taken, by the brain.
+        unused2: 0.
+    """
+
+    SIZE: ClassVar[int] = 192
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIII32sI124s")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "head": 0,
+            "limit": 4,
+            "mask": 8,
+            "base": 12,
+            "lost": 16,
+            "lost_upcalls": 20,
+            "cpu": 24,
+            "serial": 28,
+            "unused1": 32,
+            "tail": 64,
+            "unused2": 68,
+        }
+    )
+
+    head: int = 0
+    limit: int = 0
+    mask: int = 0
+    base: int = 0
+    lost: int = 0
+    lost_upcalls: int = 0
+    cpu: int = 0
+    serial: int = 0
+    unused1: bytes = bytes(32)
+    tail: int = 0
+    unused2: bytes = bytes(124)
+
+
+@dataclass(frozen=True, slots=True)
+class WireRecord(Record):
+    """A call as it was traced.
+
+    Args:
+        time: TSC ticks.
+        call: number of the call.
+        cpu: index of the CPU.
+        kind: RecordKind.
+        reserved: 0.
+        caller: return address; the frame's EIP where there is none.
+        eax: as passed.
+        edx: as passed.
+        ecx: as passed.
+        sequence: number of the record on its CPU, from 1; written last.
+    """
+
+    SIZE: ClassVar[int] = 32
+    LAYOUT: ClassVar[Struct] = Struct("<QBBBBIIIII")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "time": 0,
+            "call": 8,
+            "cpu": 9,
+            "kind": 10,
+            "reserved": 11,
+            "caller": 12,
+            "eax": 16,
+            "edx": 20,
+            "ecx": 24,
+            "sequence": 28,
+        }
+    )
+
+    time: int = 0
+    call: int = 0
+    cpu: int = 0
+    kind: int = 0
+    reserved: int = 0
+    caller: int = 0
+    eax: int = 0
+    edx: int = 0
+    ecx: int = 0
+    sequence: int = 0
