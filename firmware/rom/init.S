@@ -3,7 +3,7 @@
  *
  * What the guest calls through the header's jump points: vmi_init and get_reloc (vmi-abi.md 2.4, 2.6). They read the mode
  * byte and the stub table relative to EIP, keep no state and write only to the caller's stack, so any number of CPUs may
- * be inside at once, before and after activation, at any linear address.
+ * be inside at once, before and after activation, at any linear address. Declining is bridge.S's matter.
  */
 #include "rom.inc"
 
@@ -21,6 +21,7 @@ FUNCTION(rom_vmi_init)
     subl $1b, %edx                      /* EDX = linear address of the image: symbols are offsets (rom.ld) */
     movzbl rom_mode(%edx), %eax
     subl $ROM_MODE_NATIVE, %eax         /* decline becomes -1, above every mode that there is */
+    jb rom_bridge
     cmpl $(ROM_MODE_LAST - ROM_MODE_NATIVE), %eax
     ja 2f
     xorl %eax, %eax
@@ -39,7 +40,8 @@ FUNCTION(rom_get_reloc)
     movzbl rom_mode(%ecx), %edx
     cmpl $ROM_MODE_STUBS, %edx
     je .Lstub
-    subl $ROM_MODE_NATIVE, %edx         /* as in vmi_init: declining or unknown means no interface */
+    subl $ROM_MODE_NATIVE, %edx         /* as in vmi_init: declining alone or unknown means no interface */
+    jb rom_bridge_reloc
     cmpl $(ROM_MODE_LAST - ROM_MODE_NATIVE), %edx
     ja .Lnone
 
