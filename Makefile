@@ -42,4 +42,4 @@ qemu:
 	@tools/need-qemu
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist src/openvmi/images/*.elf src/openvmi/images/*.rom src/openvmi/images/*.cpio src/openvmi/images/user
+	rm -rf $(VENV) build dist src/openvmi/images/*.elf src/openvmi/images/*.rom src/openvmi/images/*.bin src/openvmi/images/*.cpio src/openvmi/images/user

@@ -6,7 +6,7 @@
 of its fields means; ``verify`` applies the rules of a mainline guest, of the 2.0 text and of a BIOS.
 """
 
-from .builder import RomMetadata, build_image, rebuild, with_mode
+from .builder import RomMetadata, build_image, loaded_bytes, rebuild, with_mode
 from .explain import Entry, Section, explain, summary
 from .layout import RomMode
 from .model import Descriptor, ImageInfo, PciData, PnpHeader, RomFile, VmiHeader
@@ -35,6 +35,7 @@ __all__ = [
     "build_image",
     "check",
     "explain",
+    "loaded_bytes",
     "parse",
     "rebuild",
     "refusals",

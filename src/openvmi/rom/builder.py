@@ -223,10 +223,15 @@ def _code_descriptor(code: bytes) -> DescriptorRecord:
 
 
 def code_of_elf(elf: bytes) -> bytes:
-    """Return the bytes that a linked firmware loads, which begin at address 0.
+    """Return the bytes that a linked ROM loads, which begin at address 0; errors as :func:`loaded_bytes`."""
+    return loaded_bytes(elf, 0)
+
+
+def loaded_bytes(elf: bytes, address: int) -> bytes:
+    """Return the bytes that a linked firmware loads.
 
     Raises:
-        InputError: not a 32-bit x86 ELF with one loadable piece at address 0.
+        InputError: not a 32-bit x86 ELF with one loadable piece at ``address``.
     """
     from elftools.common.exceptions import ELFError  # noqa: PLC0415 - a slow import that only this needs
     from elftools.construct import ConstructError  # noqa: PLC0415
@@ -241,6 +246,8 @@ def code_of_elf(elf: bytes) -> bytes:
         raise InputError(f"this ELF can't be read: {error}") from error
     if machine != (32, "EM_386"):
         raise InputError("this is not a 32-bit x86 ELF")
-    if len(pieces) != 1 or pieces[0][0] != 0 or pieces[0][1] != len(pieces[0][2]):
-        raise InputError("this ELF is not a ROM: one loadable piece at address 0 is needed, with no zeroed memory")
+    if len(pieces) != 1 or pieces[0][0] != address or pieces[0][1] != len(pieces[0][2]):
+        raise InputError(
+            f"this ELF is not firmware: one loadable piece at address {address:#x} is needed, with no zeroed memory"
+        )
     return bytes(pieces[0][2])

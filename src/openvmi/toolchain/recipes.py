@@ -17,6 +17,8 @@ from pathlib import Path
 from .zig import Program, link
 
 USER_PROGRAMS = ("args", "init", "true")
+NATIVE_CODE = ("cpu", "interrupts", "mmu", "ports", "tables", "transfer")
+PAYLOADS: Mapping[str, int] = {"payload-up.bin": 0, "payload-smp.bin": 1}  # value of PAYLOAD_SMP
 ROM_MODES: Mapping[str, str] = {
     "openvmi.rom": "decline",
     "openvmi-native.rom": "native",
@@ -48,6 +50,7 @@ VARIANTS = (
 LINUX_INITRD = "linux-initrd.cpio"
 IMAGES = (
     *ROM_MODES,
+    *PAYLOADS,
     LINUX_INITRD,
     *(f"user/{name}" for name in USER_PROGRAMS),
     *(variant.image for variant in VARIANTS),
@@ -69,6 +72,22 @@ def firmware(root: Path) -> Program:
         sources=sources(root, "firmware/rom"),
         script="firmware/rom/rom.ld",
         includes=("firmware/include", "firmware/rom"),
+    )
+
+
+def payload(root: Path, smp: int) -> Program:
+    """Return how the payload's ELF is built: its own files, and the ROM's native code.
+
+    Args:
+        root: the source tree.
+        smp: 1 for any number of CPUs, 0 for one, which needs not look which it is.
+    """
+    return Program(
+        name="firmware/payload",
+        sources=(*sources(root, "firmware/payload"), *(f"firmware/rom/{name}.S" for name in NATIVE_CODE)),
+        script="firmware/payload/payload.ld",
+        includes=("firmware/include", "firmware/rom", "firmware/payload"),
+        defines=(f"PAYLOAD_SMP={smp}",),
     )
 
 
@@ -122,14 +141,21 @@ def kernel(root: Path, variant: Variant, programs: Path) -> Program:
 
 
 def build_roms(root: Path, work: Path, out: Path) -> None:
-    """Build the ROM's firmware into ``work`` and the images of :data:`ROM_MODES` into ``out``."""
-    from ..rom import RomMetadata, RomMode, build_image  # noqa: PLC0415 - the tables load only when a ROM is built
+    """Build ROM and payload: ELFs into ``work``, the images of :data:`ROM_MODES` and :data:`PAYLOADS` into ``out``."""
+    from ..abi import wire  # noqa: PLC0415
+    from ..rom import RomMetadata, RomMode, build_image, loaded_bytes  # noqa: PLC0415 - loads only when a ROM is built
 
     elf = work / "rom.elf"
     link(firmware(root), root, elf)
     for name, mode in ROM_MODES.items():
-        image = build_image(elf.read_bytes(), RomMetadata(mode=RomMode(mode)))
+        # a ROM that may find a payload keeps room for it
+        top = wire.WIRE_BASE if mode == "decline" else 0
+        image = build_image(elf.read_bytes(), RomMetadata(mode=RomMode(mode), virtual_top=top))
         (out / name).write_bytes(image)
+    for name, smp in PAYLOADS.items():
+        elf = work / f"{name}.elf"
+        link(payload(root, smp), root, elf)
+        (out / name).write_bytes(loaded_bytes(elf.read_bytes(), wire.WIRE_BASE + wire.WIRE_CODE_OFFSET))
 
 
 def build_user(root: Path, out: Path) -> None:
