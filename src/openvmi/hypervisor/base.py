@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The class that users derive their hypervisors from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..abi import Call
+from ..abi.wire import Mode
+from ._generated_calls import SHAPES, Calls
+
+if TYPE_CHECKING:
+    from ..machine import Machine, Outcome
+    from .link import Link
+
+
+class Hypervisor(Calls):
+    """A hypervisor of your own: override the methods of the calls that you care about.
+
+    Each overridden method routes its call, and only its call, to Python; all others are done natively.
+    ``modes`` says what else is done with calls that are not routed: counted or traced.
+
+    Attributes:
+        link: the link to the guest, while there is one: counters, modes, losses.
+    """
+
+    modes: Mapping[Call, Mode] = {}
+    link: Link | None = None
+
+    def started(self, machine: Machine) -> None:
+        """The machine has been switched on; the guest has not asked for anything yet."""
+
+    def stopped(self, outcome: Outcome) -> None:
+        """The machine has ended, as ``outcome`` has it; ``link`` can still be read."""
+
+    def routed(self) -> tuple[Call, ...]:
+        """Return the calls whose methods are overridden, by number."""
+        return tuple(
+            Call(number)
+            for number, shape in SHAPES.items()
+            if getattr(type(self), shape.method) is not getattr(Calls, shape.method)
+        )

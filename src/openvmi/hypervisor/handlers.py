@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a method of a hypervisor to what the brain calls: arguments out of the mailbox, the answer into it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..abi import CALL_COUNT
+from ..abi.wire import Action
+from ..errors import UsageError
+from ._generated_calls import SHAPES, CallShape, Places
+from .answers import Answer, Continue, Debug, Delay, Refuse, Snapshot, Stop, Value
+from .base import Hypervisor
+from .link import Link, area
+from .vcpu import WORD, Vcpu
+
+_FULL = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a handler wants beyond an answer.
+
+    Args:
+        kind: ``stop``, ``snapshot``, ``debug`` or ``failed``.
+        answer: the answer that says so; None when it failed.
+        error: the exception; None when it did not fail.
+        vcpu: who called.
+    """
+
+    kind: str
+    answer: Answer = None
+    error: Exception | None = None
+    vcpu: Vcpu | None = None
+
+
+Handler = Callable[[int], Verdict | None]
+"""Takes a CPU's index; the mailbox is filled when it returns, except for its state."""
+
+
+def make_handlers(hypervisor: Hypervisor, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
+    """Return, by call number, what answers each call; None for those that ``hypervisor`` does not override."""
+    handlers: list[Handler | None] = [None] * CALL_COUNT
+    for call in hypervisor.routed():
+        shape = SHAPES[call]
+        handlers[call] = _handler(getattr(hypervisor, shape.method), shape, link, vcpus)
+    return handlers
+
+
+def _place(places: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the mailbox words of an argument, low half first; the frame of IRET lies where ESP points."""
+    return tuple(WORD["esp" if place == "frame" else place] for place in places)
+
+
+def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Handler:
+    words, boxes = link.words, [area(cpu) // 4 for cpu in range(link.cpus)]
+    places = [_place(at) for _, _, at in shape.takes]
+    masks = [(1 << bits) - 1 for _, bits, _ in shape.takes]
+    simple = all(len(at) == 1 for at in places) and all(mask == _FULL for mask in masks)
+    offsets = tuple(at[0] for at in places) if simple else ()
+
+    def take(cpu: int) -> Verdict | None:
+        box, vcpu = boxes[cpu], vcpus[cpu]
+        if simple:
+            answer = method(vcpu, *[words[box + offset] for offset in offsets])
+        else:
+            answer = method(vcpu, *[_read(words, box, at, mask) for at, mask in zip(places, masks, strict=True)])
+        return None if answer is None else _apply(answer, shape, link, vcpu, box)
+
+    return take
+
+
+def _read(words: memoryview[int], box: int, at: tuple[int, ...], mask: int) -> int:
+    value = words[box + at[0]]
+    if len(at) > 1:
+        value |= words[box + at[1]] << 32
+    return value & mask
+
+
+def _write(words: memoryview[int], box: int, at: tuple[int, ...], value: int) -> None:
+    for index, place in enumerate(at):
+        words[box + place] = value >> 32 * index & _FULL
+
+
+def _apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) -> Verdict | None:
+    """Put an answer other than None into the mailbox; return what is left to do."""
+    if isinstance(answer, Delay):
+        link.set_hold(True)
+        time.sleep(max(0.0, answer.seconds))
+        link.set_hold(False)
+        return None if answer.then is None else _apply(answer.then, shape, link, vcpu, box)
+    if isinstance(answer, Continue):
+        _fill(answer.arguments, shape.takes, shape, link, box)
+        link.words[box + WORD["action"]] = Action.CHANGED
+        return None
+    if isinstance(answer, Value | Refuse):
+        _return(answer, shape, link, box)
+        return None
+    if isinstance(answer, Stop | Snapshot | Debug):
+        return Verdict(type(answer).__name__.lower(), answer=answer, vcpu=vcpu)
+    raise UsageError(f"{shape.method} answered {answer!r}, which is no answer to a call")
+
+
+def _return(answer: Value | Refuse, shape: CallShape, link: Link, box: int) -> None:
+    if not shape.returns:
+        raise UsageError(f"{shape.method} does not come back to its caller: it can't be answered or refused")
+    results: dict[str, int] = {}
+    if shape.gives:
+        results = {name: 0 for name, _, _ in shape.gives}
+        if isinstance(answer, Value):
+            results |= {shape.gives[0][0]: answer.value} | answer.more
+    _fill(results, shape.gives, shape, link, box)
+    link.words[box + WORD["action"]] = Action.RETURN
+
+
+def _fill(values: dict[str, int], places: Places, shape: CallShape, link: Link, box: int) -> None:
+    known = {name: (bits, at) for name, bits, at in places}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"{shape.method} has nothing called {name!r}", help=f"it has {', '.join(known) or 'none'}")
+        bits, at = known[name]
+        if not 0 <= value < 1 << bits:
+            raise UsageError(f"{shape.method}: {name} = {value:#x} does not fit in {bits} bits")
+        if at != ("frame",):
+            _write(link.words, box, _place(at), value)

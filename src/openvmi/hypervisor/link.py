@@ -1,0 +1,306 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Our end of the memory that a guest's payload and we share: setting it up, and reading it without trust.
+
+Layout: ``abi/tables/wire.toml``. The guest may write anything anywhere at any time, so a number is read once, checked,
+and only then used; what makes no sense is remembered as :attr:`Link.fault`, the first one, and never raised.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..abi import CALL_COUNT, Call, wire
+from ..abi.wire import BrainState, GuestState, Mode, Path, WireHeader, WirePayload, WireRecord, WireRing
+from ..errors import HarnessError, UsageError
+
+# Nobody publishes what these do, or only the guest's own code can do them natively (firmware/rom/stubs.S).
+WITHOUT_STUB: Final = frozenset(
+    {
+        *(Call.MachineToPhysical, Call.PhysicalToMachine, Call.SetInitialAPState, Call.APICWrite, Call.APICRead),
+        *(Call.GetCycleFrequency, Call.GetCycleCounter, Call.SetAlarm, Call.CancelAlarm),
+        *(Call.GetWallclockTime, Call.WallclockUpdated, Call.SetCallbacks),
+    }
+)
+SWITCHABLE: Final = tuple(call for call in Call if call not in WITHOUT_STUB)
+_H: Final = {name: offset // 4 for name, offset in WireHeader.OFFSETS.items()}
+_R: Final = {name: (wire.WIRE_CPU_RING + offset) // 4 for name, offset in WireRing.OFFSETS.items()}
+_MODES: Final = WireHeader.OFFSETS["modes"]
+_WORD: Final = 1 << 32
+_RECORD_WORDS: Final = WireRecord.SIZE // 4
+_SEQUENCE: Final = WireRecord.OFFSETS["sequence"] // 4
+_ENTRY: Final = 0x63  # present, writable, accessed, dirty
+_PATIENCE: Final = 1.0  # seconds for a record that was begun to be finished
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What did not reach us.
+
+    Args:
+        records: trace records for which there was no room, or that were never finished.
+        upcalls: calls that were done natively because no answer came in time.
+    """
+
+    records: int
+    upcalls: int
+
+
+class Link:
+    """The shared memory of one machine.
+
+    Args:
+        memory: a writable buffer of :data:`~openvmi.abi.wire.WIRE_SIZE` bytes, all zeros.
+        cpus: virtual CPUs, 1 to 64.
+        payload: image of the payload, from :mod:`openvmi.images`.
+        paths: how calls are answered; the rest as the default, switchable where there is native code.
+
+    Attributes:
+        words: the memory as 32-bit words.
+        cpus: as given.
+        fault: the first thing that made no sense in what the guest wrote; empty if there was none.
+
+    Raises:
+        HarnessError: the payload is of another build, or for fewer CPUs.
+        UsageError: sizes out of range.
+    """
+
+    def __init__(self, memory: object, cpus: int, payload: bytes, paths: Mapping[Call, Path] | None = None) -> None:
+        self.bytes = memoryview(memory).cast("B")  # type: ignore[arg-type]
+        if len(self.bytes) != wire.WIRE_SIZE:
+            raise UsageError(f"the shared memory has {len(self.bytes)} bytes, not {wire.WIRE_SIZE}")
+        if not 1 <= cpus <= wire.WIRE_CPUS_MAX:
+            raise UsageError(f"the wire has room for 1 to {wire.WIRE_CPUS_MAX} CPUs", where=str(cpus))
+        self.words = self.bytes.cast("I")
+        self._counters = self.bytes.cast("Q")
+        self.cpus = cpus
+        self.fault = ""
+        self._rings = ring_size(cpus)
+        self._tails = [1] * cpus
+        self._waits: dict[int, tuple[int, float]] = {}
+        self._unfinished = [0] * cpus
+        self._seen: dict[tuple[int, int], int] = {}
+        self._set_up(payload, dict(paths or {}))
+
+    def _set_up(self, payload: bytes, paths: dict[Call, Path]) -> None:
+        head = WirePayload.unpack(payload)
+        if head.hash != wire.WIRE_HASH or len(payload) > wire.WIRE_CODE_SIZE:
+            raise HarnessError("the payload is of another build than this package", help="make images")
+        if self.cpus > head.cpus:
+            raise HarnessError(f"this payload serves {head.cpus} CPUs, not {self.cpus}")
+        at = wire.WIRE_CODE_OFFSET
+        self.bytes[at : at + len(payload)] = payload
+        self._write_tables()
+        for cpu in range(self.cpus):
+            self._write_ring(cpu)
+        header = WireHeader(
+            magic_low=wire.WIRE_MAGIC_LOW,
+            magic_high=wire.WIRE_MAGIC_HIGH,
+            version=wire.WIRE_VERSION,
+            hash=wire.WIRE_HASH,
+            size=wire.WIRE_SIZE,
+            cpus=self.cpus,
+            init=head.init,
+            get_reloc=head.get_reloc,
+            wait_cycles=1 << 31,
+            wake_port=wire.WIRE_WAKE_PORT,
+            trace_span=_WORD - 1,
+            paths=_paths(paths),
+            modes=bytes(wire.WIRE_CALLS),
+            unused1=bytes(48),
+            unused2=bytes(48),
+            unused3=bytes(176),
+        )
+        self.bytes[: WireHeader.SIZE] = header.pack()
+
+    def _write_tables(self) -> None:
+        pages = [wire.WIRE_BAR + offset | _ENTRY for offset in range(0, wire.WIRE_SIZE, 4096)]
+        legacy = struct.pack(f"<{len(pages)}I", *pages)
+        pae = struct.pack(f"<{len(pages)}Q", *pages)
+        self.bytes[wire.WIRE_TABLES_OFFSET : wire.WIRE_TABLES_OFFSET + len(legacy)] = legacy
+        self.bytes[wire.WIRE_TABLES_PAE_OFFSET : wire.WIRE_TABLES_PAE_OFFSET + len(pae)] = pae
+
+    def _write_ring(self, cpu: int) -> None:
+        ring = WireRing(
+            head=1,
+            tail=1,
+            cpu=cpu,
+            mask=self._rings - 1,
+            limit=self._rings - wire.WIRE_RING_SLACK,
+            base=wire.WIRE_BASE + self._ring_at(cpu),
+        )
+        at = area(cpu) + wire.WIRE_CPU_RING
+        self.bytes[at : at + WireRing.SIZE] = ring.pack()
+
+    def _ring_at(self, cpu: int) -> int:
+        return wire.WIRE_RINGS_OFFSET + cpu * self._rings * WireRecord.SIZE
+
+    # -- what the guest has said --
+
+    @property
+    def guest_state(self) -> GuestState:
+        """What the ROM made of us."""
+        value = self.words[_H["guest_state"]]
+        try:
+            return GuestState(value)
+        except ValueError:
+            self.note(f"the guest's state is {value:#x}")
+            return GuestState.SILENT
+
+    def refusal(self) -> str:
+        """Return why the ROM did not enter the payload; empty if it did, or was never asked."""
+        state = self.guest_state
+        if state in {GuestState.SILENT, GuestState.ACTIVE}:
+            return ""
+        version, tables = self.words[_H["guest_version"]], self.words[_H["guest_hash"]]
+        theirs = f"the ROM speaks version {version} with tables {tables:#010x}"
+        return f"{state.name}: {theirs}, we {wire.WIRE_VERSION} with {wire.WIRE_HASH:#010x}"
+
+    @property
+    def pae(self) -> bool:
+        """Whether the guest's page tables have three levels."""
+        return bool(self.words[_H["guest_cr4"]] & 0x20)
+
+    def note(self, reason: str) -> None:
+        """Remember what is wrong with the guest's side; the first reason stays."""
+        self.fault = self.fault or reason
+
+    # -- modes --
+
+    def mode(self, call: Call) -> Mode:
+        """Return what is done with ``call``."""
+        value = self.bytes[_MODES + call]
+        return Mode(value) if value <= max(Mode) else Mode.NATIVE
+
+    def set_mode(self, mode: Mode, calls: Iterable[Call] = SWITCHABLE) -> None:
+        """Do ``mode`` with ``calls`` from now on, on all CPUs: one byte each, so nothing is torn."""
+        for call in calls:
+            self.bytes[_MODES + call] = mode
+
+    def set_trace_range(self, low: int, high: int) -> None:
+        """Trace only calls whose caller is from ``low`` to below ``high``."""
+        if not 0 <= low < high <= _WORD:
+            raise UsageError("not a range of addresses", where=f"{low:#x}-{high:#x}")
+        self.words[_H["trace_low"]] = low
+        self.words[_H["trace_span"]] = high - low - 1
+
+    # -- counters --
+
+    def count(self, call: Call, cpu: int | None = None) -> int:
+        """Return how often ``call`` was counted (modes COUNT, TRACE and UPCALL), on one CPU or all."""
+        if cpu is None:
+            return sum(self.count(call, each) for each in range(self.cpus))
+        value = self._counters[(area(cpu) + wire.WIRE_CPU_COUNTERS) // 8 + call]
+        # between the halves' increments of a carry the number would go back
+        self._seen[cpu, call] = value = max(value, self._seen.get((cpu, call), 0))
+        return value
+
+    def counts(self) -> dict[Call, int]:
+        """Return how often each call was counted, those that were never left out."""
+        return {call: number for call in Call if (number := self.count(call))}
+
+    def losses(self, cpu: int | None = None) -> Losses:
+        """Return what did not reach us, from one CPU or all."""
+        cpus = range(self.cpus) if cpu is None else [cpu]
+        return Losses(
+            sum(self.words[area(each) // 4 + _R["lost"]] + self._unfinished[each] for each in cpus),
+            sum(self.words[area(each) // 4 + _R["lost_upcalls"]] for each in cpus),
+        )
+
+    # -- the brain --
+
+    def set_brain(self, state: BrainState) -> None:
+        """Tell the guest whether anybody answers."""
+        self.words[_H["brain"]] = state
+
+    @property
+    def brain(self) -> int:
+        """A :class:`BrainState`, or whatever the guest has written."""
+        return self.words[_H["brain"]]
+
+    def set_asleep(self, asleep: bool) -> None:  # noqa: FBT001 - it is the value
+        """Tell the guest whether a request has to wake us."""
+        self.words[_H["asleep"]] = asleep
+
+    def set_hold(self, hold: bool) -> None:  # noqa: FBT001 - it is the value
+        """Tell the guest to wait without limit, for an answer that takes its time."""
+        self.words[_H["hold"]] = hold
+
+    def set_patience(self, cycles: int) -> None:
+        """Let the guest wait for ``cycles`` TSC ticks, 1 to 2^32-1, before it goes on natively."""
+        self.words[_H["wait_cycles"]] = cycles
+
+    # -- traces --
+
+    def drain(self, cpu: int) -> bytes:
+        """Take the records that are ready in a CPU's ring: whole ones of 32 bytes, in their order.
+
+        Call again while it returns something: a ring's end divides what is ready.
+        """
+        ring = area(cpu) // 4
+        head, tail = self.words[ring + _R["head"]], self._tails[cpu] or 1
+        waiting = (head - tail) % _WORD
+        if waiting > self._rings:
+            self.note(f"CPU {cpu}: the ring's head is {head:#x} and its tail {tail:#x}")
+            self._take(cpu, head)
+            return b""
+        slot = tail & self._rings - 1
+        count = min(waiting, self._rings - slot, _WORD - tail)
+        first = self._ring_at(cpu) // 4 + slot * _RECORD_WORDS
+        numbers = self.words[first + _SEQUENCE : first + count * _RECORD_WORDS : _RECORD_WORDS].tolist()
+        ready = _same(numbers, tail)
+        data = self.bytes[4 * first : 4 * first + ready * WireRecord.SIZE].tobytes()
+        if ready < count:
+            ready += self._unfinished_record(cpu, tail + ready)
+        if ready:
+            self._take(cpu, (tail + ready) % _WORD)
+        return data
+
+    def _take(self, cpu: int, tail: int) -> None:
+        self._tails[cpu] = tail
+        self.words[area(cpu) // 4 + _R["tail"]] = tail
+
+    def _unfinished_record(self, cpu: int, number: int) -> int:
+        """Return 1 if the record has been waited for long enough and is to be passed over, else 0."""
+        now = time.monotonic()
+        known, since = self._waits.get(cpu, (0, 0.0))
+        if known != number:
+            self._waits[cpu] = (number, now)
+        elif now - since > _PATIENCE:
+            self._unfinished[cpu] += 1
+            return 1
+        return 0
+
+
+def area(cpu: int) -> int:
+    """Return the offset of a CPU's area."""
+    return wire.WIRE_CPUS_OFFSET + cpu * wire.WIRE_CPU_SIZE
+
+
+def ring_size(cpus: int) -> int:
+    """Return how many records the ring of each CPU has: the largest power of two for which there is room."""
+    room = (wire.WIRE_SIZE - wire.WIRE_RINGS_OFFSET) // WireRecord.SIZE // cpus
+    return 1 << room.bit_length() - 1
+
+
+def _same(numbers: list[int], first: int) -> int:
+    """Return how many of ``numbers`` go up one by one from ``first``."""
+    wanted = list(range(first, first + len(numbers)))
+    if numbers == wanted:
+        return len(numbers)
+    return next(index for index, pair in enumerate(zip(numbers, wanted, strict=True)) if pair[0] != pair[1])
+
+
+def _paths(given: Mapping[Call, Path]) -> bytes:
+    chosen = bytearray(wire.WIRE_CALLS)
+    for number in range(CALL_COUNT):
+        call = Call(number)
+        chosen[number] = given.get(call, Path.NONE if call in WITHOUT_STUB else Path.SWITCHABLE)
+    return bytes(chosen)
+
+
+__all__ = ["SWITCHABLE", "WITHOUT_STUB", "Link", "Losses", "area", "ring_size"]
