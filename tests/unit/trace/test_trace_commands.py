@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``openvmi trace``, ``diff`` and ``replay``: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from openvmi.abi import load
+from openvmi.hypervisor._generated_calls import SHAPES
+from openvmi.trace import TraceMeta
+from openvmi.trace.replay import Replay, ReplayError, ReplayVcpu, method_name
+
+from .builders import META, SYSTEM_MAP, event, story, symbols, write_trace
+from .conftest import Run
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return write_trace(tmp_path / "t", story(), table=symbols())
+
+
+def test_a_trace_is_shown(openvmi: Run, trace: Path) -> None:
+    status, out, err = openvmi("trace", "--read", trace)
+    assert (status, err) == (0, "")
+    assert "270 calls" in out
+    assert "do_fork" in out
+
+
+def test_filters(openvmi: Run, trace: Path) -> None:
+    _, out, _ = openvmi("trace", "--read", trace, "--calls", "SetCR3", "--where", "sched*", "--export", "folded")
+    assert out == "SetCR3;schedule 20\n"
+    _, out, _ = openvmi("trace", "--read", trace, "--first", "3", "--export", "json")
+    assert len(out.splitlines()) == 3
+
+
+def test_symbols_may_be_given(openvmi: Run, tmp_path: Path) -> None:
+    (tmp_path / "map").write_text(SYSTEM_MAP.replace("do_fork", "other"))
+    bare = write_trace(tmp_path / "t", story())
+    _, out, _ = openvmi("trace", "--read", bare, "--symbols", tmp_path / "map", "--export", "folded")
+    assert "SetPxE;other 200" in out
+
+
+def test_exports_go_to_files(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    for form in ("html", "counts", "flame"):
+        assert openvmi("trace", "--read", trace, "--export", form, "-o", tmp_path / form)[0] == 0
+    assert json.loads((tmp_path / "counts").read_text())["calls"]["SetPxE"] == 200
+    assert not list(tmp_path.glob(".*"))
+    status, _, err = openvmi("trace", "--read", trace, "--export", "html", "-o", tmp_path / "no" / "x")
+    assert (status, "can't be written" in err) == (2, True)
+
+
+def test_a_broken_file_leaves_no_half_export(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    trace.write_bytes(trace.read_bytes()[:-64] + b"x" * 64)
+    status, _, err = openvmi("trace", "--read", trace, "--export", "json", "-o", tmp_path / "out")
+    assert status == 2
+    assert "offset" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_what_weakens_the_figures_is_said(openvmi: Run, tmp_path: Path) -> None:
+    path = write_trace(tmp_path / "t", story(), lost=5)
+    path.write_bytes(path.read_bytes()[:-40])
+    status, _, err = openvmi("trace", "--read", path)
+    assert status == 0
+    assert "10 records were lost" in err
+    assert "the file stops within the block" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--export", "html"], ["--read", "t", "-o", "x"], ["--read", "t", "--attach", "m"], ["--read", "missing"]],
+)
+def test_wrong_uses(openvmi: Run, words: list[str]) -> None:
+    status, out, err = openvmi("trace", *words)
+    assert (status, out) == (2, "")
+    assert "openvmi: " in err
+
+
+def test_diff(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    more = write_trace(tmp_path / "more", [*story(), *[event(caller=0xC1003020)] * 100], table=symbols())
+    assert openvmi("diff", trace, trace)[0] == 0
+    status, out, _ = openvmi("diff", trace, more)
+    assert status == 1
+    assert "+50.0 %" in out
+    assert "from sys_mmap" in out
+    assert openvmi("diff", trace, more, "--threshold", "60")[0] == 0
+    openvmi("trace", "--read", trace, "--export", "counts", "-o", tmp_path / "c")
+    status, out, _ = openvmi("diff", tmp_path / "c", more, "--json")
+    assert (status, json.loads(out)["beyond"]) == (1, ["SetPxE", "all calls"])
+    (tmp_path / "c").write_text("{}")
+    assert openvmi("diff", tmp_path / "c", more)[0] == 2
+
+
+def test_methods_have_the_names_of_the_base_class() -> None:
+    assert {call.number: method_name(call.name) for call in load().calls} == {
+        number: shape.method for number, shape in SHAPES.items()
+    }
+
+
+POLICY = """
+from openvmi.hypervisor.answers import Refuse
+from openvmi.hypervisor.base import Hypervisor
+
+class Policy(Hypervisor):
+    def set_pxe(self, vcpu, value, entry, flags):
+        return Refuse("page 7") if value >> 12 == 7 else None
+
+    def set_cr3(self, vcpu, value):
+        if value == 0x4000 and vcpu.cr3 != 0x2000:
+            raise RuntimeError("unexpected order")
+"""
+
+
+def test_replay(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.py"
+    policy.write_text(POLICY)
+    status, out, err = openvmi("replay", trace, "--hypervisor", policy)
+    assert (status, err) == (0, "")
+    assert "SetPxE from do_fork+0x10: Refuse(reason='page 7')" in out
+    assert "220 calls fed, 50 not routed" in out
+    status, out, _ = openvmi("replay", trace, "--hypervisor", policy, "--json", "--calls", "SetPxE")
+    assert json.loads(out) == {"fed": 200, "decisions": {"SetPxE": {"native": 199, "refuse": 1}}, "passed": {}}
+
+
+def test_a_policy_that_fails_is_shown_with_its_place(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.py"
+    policy.write_text(POLICY.replace("!= 0x2000", "== 0x2000"))
+    status, out, err = openvmi("replay", trace, "--hypervisor", f"{policy}:Policy")
+    assert status == 1
+    assert "unexpected order" in err
+    assert "called from schedule+0x20" in err
+    assert "calls fed" in out
+
+
+def test_any_object_with_methods_will_do() -> None:
+    class Plain:
+        def set_cr3(self, vcpu: ReplayVcpu, value: int) -> int:
+            return value + vcpu.register("eax") + vcpu.index
+
+        def set_linear_mapping(self, vcpu: ReplayVcpu, slot: int, va: int, pages: int, pfn: int) -> None:
+            assert (slot, va, pages, pfn) == (1, 2, 3, 0)
+
+    replay = Replay(Plain(), META)
+    told = [event(call=17, eax=5, cpu=1), event(call=48, eax=1, edx=2, ecx=3), event(call=28)]
+    assert [(one.kind, one.answer) for one in replay.run(told)] == [("answer", 11), ("native", None)]
+    assert replay.routed == {17, 48}
+    assert replay.summary.passed == {28: 1}
+
+
+@pytest.mark.parametrize("what", ["memory", "cr3"])
+def test_what_a_trace_does_not_hold_is_an_error(what: str) -> None:
+    vcpu = ReplayVcpu(event(), TraceMeta(), symbols())
+    with pytest.raises(ReplayError, match="does not hold"):
+        getattr(vcpu, what)
+    with pytest.raises(ReplayError, match="esi"):
+        vcpu.register("esi")

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Symbols: three sources, the same functions; hostile files."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openvmi.errors import InputError
+from openvmi.trace import SymbolTable, load_symbols
+from openvmi.trace.symbols import parse_symbols
+
+from .builders import SYSTEM_MAP, elf, symbols
+
+
+def test_system_map_and_kallsyms_and_elf_agree(tmp_path: Path) -> None:
+    kallsyms = SYSTEM_MAP.replace("\n", "\t[mod]\n")
+    names = [("do_fork", 0xC1001000, 2), ("schedule", 0xC1002000, 0), ("an_object", 0xC1002500, 1)]
+    (tmp_path / "vmlinux").write_bytes(elf(names))
+    tables = [symbols(), parse_symbols(kallsyms.encode()), load_symbols(tmp_path / "vmlinux")]
+    for table in tables:
+        assert str(table.find(0xC1001010)) == "do_fork+0x10"
+        assert table.function(0xC1002001) == "schedule"
+    assert "an_object" not in [name for _, name in tables[2]]
+
+
+def test_the_byte_before_the_return_address_decides() -> None:
+    table = symbols()
+    assert table.function(0xC1002000) == "do_fork"
+    assert table.place(0xC1002000) == "do_fork+0x1000"
+    assert table.place(0xC1002001) == "schedule+0x1"
+
+
+@pytest.mark.parametrize("address", [0, 0xC0FFFFFF, 0xC1005001, 0xFFFFFFFF])
+def test_addresses_outside_the_kernel_stay_numbers(address: int) -> None:
+    assert symbols().function(address) == f"{address:#010x}"
+    assert symbols().place(address) == f"{address:#010x}"
+
+
+def test_ranges_of_functions() -> None:
+    assert symbols().ranges("s*") == [(0xC1002000, 0xC1003000), (0xC1003000, 0xC1005000)]
+    assert symbols().ranges("nothing") == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 1 << 33), st.text(max_size=5)), max_size=30), st.integers(0, (1 << 32) - 1))
+def test_nearest_is_nearest(pairs: list[tuple[int, str]], address: int) -> None:
+    table = SymbolTable(pairs)
+    found = table.find(address)
+    below = [start for start, _ in table if start <= address]
+    if found is not None:
+        assert address - found.offset == max(below)
+    elif below:
+        assert address - max(below) >= 1 << 20
+
+
+def test_the_text_form_comes_back() -> None:
+    assert list(parse_symbols(symbols().as_text().encode())) == list(symbols())
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", "00000000 T hidden\n", "zz T x\n", "c1000000 T \x1b[31m\n"])
+def test_files_without_symbols_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "map").write_text(text)
+    with pytest.raises(InputError, match="no symbols"):
+        load_symbols(tmp_path / "map")
+    with pytest.raises(InputError, match="No such file"):
+        load_symbols(tmp_path / "missing")
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_broken_elves_are_input_errors(data: st.DataObject) -> None:
+    whole = bytearray(elf([("do_fork", 0xC1001000, 2), ("schedule", 0xC1002000, 0)]))
+    for _ in range(data.draw(st.integers(1, 6))):
+        whole[data.draw(st.integers(4, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(InputError):
+        assert len(parse_symbols(bytes(whole[: data.draw(st.integers(4, len(whole)))])))
