@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 SOURCES := $(shell find firmware guest src/openvmi/abi src/openvmi/rom src/openvmi/toolchain -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
-.PHONY: demo test images lint bench qemu clean help
+.PHONY: demo test unit images lint bench qemu clean help
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -20,7 +20,11 @@ demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and
 	@$(BIN)/openvmi demo
 
 test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 tests/unit
+	$(BIN)/python -m pytest tests/object tests/house tests/guest
+
+unit: $(VENV)/.images ## the unit tests alone: seconds, no QEMU, no compiler
+	$(BIN)/python -m pytest -n 2 tests/unit
 
 lint: $(STAMP) ## format and lint what is here
 	$(BIN)/ruff format && $(BIN)/ruff check --fix && $(BIN)/mypy
