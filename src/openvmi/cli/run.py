@@ -21,6 +21,7 @@ from ..hypervisor import NAMES
 from ..machine import Machine, make_plan
 
 if TYPE_CHECKING:
+    from ..machine import HeadStart
     from ..machine.outcome import Outcome
 
 _SECONDS = 60.0
@@ -45,7 +46,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--console", type=PATH, help="Write the console to this file too.")
 @click.option("--quiet", is_flag=True, help="Do not show the console.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
+@click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
+    head_start: HeadStart | None,
     *,
     kernel: str,
     initrd: Path | None,
@@ -85,7 +88,12 @@ def command(  # noqa: PLR0913 - one parameter for each option
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
     _check_json(json_file)
-    machine = Machine(config, console_sink=None if quiet else _show, command_start=began)
+    machine = Machine(
+        config,
+        console_sink=None if quiet else _show,
+        command_start=began,
+        head_start=head_start if json_file is None else None,
+    )
     outcome = _run(machine)
     _tell(machine, request, outcome, json_file)
     return outcome.exit_code

@@ -9,16 +9,24 @@ second line the answer. A cache that can't be read or written is as good as none
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # typing takes some milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def folder() -> str:
-    """Return the directory of the cached answers; it need not exist."""
+def folder(kind: str = "probes") -> str:
+    """Return the directory of the cached answers, or of another ``kind`` of things kept; it need not exist."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not base.startswith("/"):
         # the basedir specification: anything but an absolute path is to be ignored
         base = os.path.expanduser("~/.cache")  # noqa: PTH111 - pathlib's way raises without a home directory
-    return f"{base}/openvmi/probes"
+    return f"{base}/openvmi/{kind}"
+
+
+def answer_path(name: str) -> str:
+    """Return the file of the answer called ``name``; it need not exist."""
+    return f"{folder()}/{name}"
 
 
 def cached(name: str, key: str, find: Callable[[], str]) -> str:
@@ -29,7 +37,7 @@ def cached(name: str, key: str, find: Callable[[], str]) -> str:
         key: one line that changes when the answer may.
         find: gives the answer, one line; its errors pass through and nothing is kept.
     """
-    path = f"{folder()}/{name}"
+    path = answer_path(name)
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - on the start-up path
             known, answer = file.readline().rstrip("\n"), file.readline()

@@ -5,20 +5,24 @@
 from __future__ import annotations
 
 import os
-import time
 
 from ..errors import UsageError
+from . import accel
+from ._cache import answer_path
+from .command import Endpoints
 from .config import StrPath
+from .early import HeadStart
+from .launcher import Started
 from .plan import Plan
 from .process import QemuProcess, spawn
-from .wires import Wires
+from .wires import EVENTS, QMP, RAM, RESULT
 
 
 class Launched:
-    """A QEMU that has been started, and nothing more.
+    """A QEMU that runs, and whatever belongs to it.
 
     Args:
-        plan: what to start.
+        started: QEMU and its channels; ours from now on.
         log: descriptor of the console's file, or None; ours from now on.
 
     Attributes:
@@ -26,34 +30,56 @@ class Launched:
         process: QEMU.
         wires: its channels.
         log: as given.
-
-    Raises:
-        HarnessError: it can't be started.
     """
 
-    def __init__(self, plan: Plan, log: int | None) -> None:
-        config = plan.config
+    def __init__(self, started: Started, log: int | None) -> None:
         self.log = log
-        self.wires = Wires(config.memory if config.share_memory else 0)
-        try:
-            argv = plan.command(self.wires.endpoints)
-            self.started = time.monotonic_ns()
-            self.process: QemuProcess = spawn(argv, stdio=self.wires.stdio, inherit=self.wires.inherited())
-        except BaseException:
-            self.wires.close()
-            raise
-        self.wires.close_theirs()
+        self.wires = started.wires
+        self.started = started.started
+        self.process = QemuProcess(started.pid)
 
 
-def launch(plan: Plan) -> Launched:
-    """Start QEMU; raise UsageError if the console's file can't be written, HarnessError if QEMU can't be started."""
+def launch(plan: Plan, head_start: HeadStart | None = None) -> Launched:
+    """Start QEMU, or take over the one that was started early, if it is the same.
+
+    Raises:
+        UsageError: the console's file can't be written.
+        HarnessError: QEMU can't be started.
+    """
     log = None if plan.config.console_log is None else _create(plan.config.console_log)
     try:
-        return Launched(plan, log)
+        return Launched(_start(plan, head_start), log)
     except BaseException:
         if log is not None:
             os.close(log)
         raise
+
+
+def _start(plan: Plan, head_start: HeadStart | None) -> Started:
+    config = plan.config
+    argv = plan.command(Endpoints(RESULT, EVENTS, QMP, RAM if config.share_memory else None))
+    files = _inputs(plan)
+    early = None if head_start is None else head_start.take(argv, files)
+    if early is not None:
+        return early
+    started = Started(argv, config.memory if config.share_memory else 0, spawn)
+    if head_start is not None and _leaves_no_trace(plan):
+        head_start.remember(argv, files)
+    return started
+
+
+def _inputs(plan: Plan) -> list[str]:
+    """Return the files that decide which command this is and what it does, the answer of KVM's probe among them."""
+    config = plan.config
+    initrd = [] if config.initrd is None else [config.initrd]
+    paths = [plan.qemu.path, config.kernel, *initrd, *config.option_roms, accel.DEVICE, answer_path(accel.ANSWER)]
+    return [os.fspath(path) for path in paths]
+
+
+def _leaves_no_trace(plan: Plan) -> bool:
+    """Say whether this QEMU, run and killed, would have done nothing but compute."""
+    config = plan.config
+    return not (config.share_memory or config.console_log or config.drives or config.nics or config.extra_args)
 
 
 def _create(path: StrPath) -> int:

@@ -22,6 +22,7 @@ from .process import interrupts_held
 if TYPE_CHECKING:
     from .channel import ResultChannel, ResultLine
     from .console import Console
+    from .early import HeadStart
     from .outcome import Outcome
     from .pump import Reader
     from .qmp import Qmp
@@ -37,6 +38,7 @@ class Machine:
         console_sink: called with each piece that the guest prints.
         on_result: called with each line of the result channel.
         command_start: time.monotonic_ns() at the start of the command, for its times; now, if not given.
+        head_start: what the command may have started early; taken over if it is this machine, ended if it is not.
 
     Attributes:
         config: as given.
@@ -51,6 +53,7 @@ class Machine:
         console_sink: Callable[[bytes], object] | None = None,
         on_result: Callable[[ResultLine], None] | None = None,
         command_start: int | None = None,
+        head_start: HeadStart | None = None,
     ) -> None:
         self.config = config
         self.plan: Plan | None = None
@@ -58,6 +61,7 @@ class Machine:
         self._sink = console_sink
         self._on_result = on_result
         self._command_start = time.monotonic_ns() if command_start is None else command_start
+        self._head_start = head_start
         self._run: Run | None = None
         self._ram: GuestRam | None = None
         self._qmp: Qmp | None = None
@@ -83,7 +87,7 @@ class Machine:
         self.plan = make_plan(self.config)
         try:
             with interrupts_held():
-                launched = launch(self.plan)
+                launched = launch(self.plan, self._head_start)
                 from .run import Run  # noqa: PLC0415 - all that is needed only now loads while the guest boots
 
                 self._run = Run(self.config, launched, self._sink, self._on_result)

@@ -1,17 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU as a process: started without delay, never left behind.
-
-A launcher stands between: ``setpriv`` asks the host's kernel to kill QEMU when its parent dies, and a line of shell
-makes sure that the parent has not died before that. Both replace themselves, so QEMU has the process id that was
-started. posix_spawn instead of fork: no copy of this process, no Python between fork and exec, safe with threads.
-"""
+"""QEMU as a process: watched, signalled, never left behind. Module ``launcher`` says how it is started."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,13 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ..errors import HarnessError
+from .launcher import spawn_here
 
-# $0 is the parent's process id as it was; a parent that died has left the launcher to another.
-_IF_PARENT_LIVES = 'test "$PPID" = "$0" && exec "$@"'
-_WITHOUT_SETPRIV = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); "
-    "os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])"
-)
 _POLL = 0.005
 
 
@@ -95,54 +84,25 @@ class QemuProcess:
             self.pidfd = None
 
 
-def spawn(argv: Sequence[str], *, stdio: tuple[int, int, int], inherit: Sequence[int]) -> QemuProcess:
-    """Start a program that dies with this process.
+def spawn(argv: Sequence[str], files: Sequence[int]) -> int:
+    """Start a program that dies with this process; return its process id.
 
     The parent-death signal is tied to the thread that starts it, so other threads than the main one hand
     the start to a thread that lives as long as the process.
 
     Args:
         argv: the program and its arguments.
-        stdio: descriptors for its stdin, stdout and stderr, all above 2.
-        inherit: other descriptors that it gets, under the same numbers.
+        files: as :func:`spawn_here`.
 
     Raises:
         HarnessError: it could not be started.
     """
     try:
         if threading.current_thread() is threading.main_thread():
-            return QemuProcess(_spawn(argv, stdio, inherit))
-        return QemuProcess(_SPAWNER.call(lambda: _spawn(argv, stdio, inherit)))
+            return spawn_here(argv, files)
+        return _SPAWNER.call(lambda: spawn_here(argv, files))
     except OSError as error:
         raise HarnessError(f"can't start a process: {error.strerror}", where=argv[0]) from error
-
-
-def _spawn(argv: Sequence[str], stdio: tuple[int, int, int], inherit: Sequence[int]) -> int:
-    command = [*_launcher(), *argv]
-    # dup2 onto itself clears close-on-exec in the child alone: no other thread's child can inherit it meanwhile
-    actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(stdio)]
-    actions += [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherit]
-    return os.posix_spawnp(
-        command[0],
-        command,
-        os.environ,
-        file_actions=actions,
-        setpgroup=0,  # the terminal's Ctrl-C is for us, not for QEMU
-        setsigmask=[],
-        setsigdef=[signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ],
-    )
-
-
-def _launcher() -> list[str]:
-    me = str(os.getpid())
-    for folder in os.get_exec_path():
-        path = f"{folder or '.'}/setpriv"
-        if os.access(path, os.X_OK):
-            # busybox has a setpriv of its own, which can't do this
-            if "busybox" in os.path.basename(os.path.realpath(path)):  # noqa: PTH119
-                break
-            return [path, "--pdeathsig", "KILL", "/bin/sh", "-c", _IF_PARENT_LIVES, me]
-    return [sys.executable, "-I", "-S", "-c", _WITHOUT_SETPRIV, me]
 
 
 def _open_pidfd(pid: int) -> int | None:

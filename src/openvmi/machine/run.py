@@ -60,7 +60,7 @@ class Run:
         self._events = Events()
         self._stderr = bytearray()
         self._state = _State(launched.started / 1e9 + config.timeout)
-        self._watchdog = _Watchdog(launched.process, config.timeout + _WATCHDOG_LATE)
+        self._watchdog = _Watchdog(launched.process, self._state.deadline + _WATCHDOG_LATE - time.monotonic())
         self._connect()
 
     def _connect(self) -> None:
