@@ -47,8 +47,8 @@ RUN = [cell for cell in cells() if reason_to_leave_out(cell) is None]
 
 
 @pytest.mark.parametrize("cell", RUN, ids=str)
-def test_cell(cell: Cell) -> None:
-    stubs = (images.path("openvmi-stubs.rom"),) if cell.rom == "stubs" else ()
+def test_cell(cell: Cell, timer_rom: Path) -> None:
+    stubs = {"stubs": (images.path("openvmi-stubs.rom"),), "timer": (timer_rom,)}.get(cell.rom, ())
     report = boot(
         Request(
             kernel=cell.guest,
@@ -65,6 +65,7 @@ def test_cell(cell: Cell) -> None:
     assert (report.summary.failed, report.fails, report.odd) == (0, [], [])
     assert report.info["cpus"] == str(cell.cpus)
     assert report.info["paging"] == ("pae" if cell.guest.endswith("pae") else "legacy")
+    assert report.info["timer"] == MATRIX["timer"][cell.rom]
     expected = "" if cell.guest.startswith("plain") else MATRIX["expect"][cell.rom]
     assert report.info.get("vmi", "") == expected
     if expected.startswith("active"):
@@ -78,7 +79,7 @@ def test_every_cell_is_run_or_has_a_reason(capsys: pytest.CaptureFixture[str]) -
         for name, reason in left_out.items():
             print(f"\n  not run: {name}: {reason}", end="")  # noqa: T201 - the reasons are to be seen
         print()  # noqa: T201
-    assert len(RUN) + len(left_out) == 4 * 4 * 3
+    assert len(RUN) + len(left_out) == 4 * 5 * 3
     for rule in MATRIX["left_out"]:
         assert rule["reason"]
         assert set(rule) - {"reason"} <= set(MATRIX["axes"])

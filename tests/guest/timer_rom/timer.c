@@ -3,9 +3,8 @@
  *
  * Calls 66-71 on bare hardware (vmi-abi.md 4.9). A cycle is one of the TSC; real and available time are the same, nothing
  * is ever stolen. An alarm wired to IRQ 0 is the PIT's channel 0, one wired to the LVT is the CPU's own APIC timer.
- * Limits: each timer does one alarm, the last one set; a periodic one begins a period from now; the PIT's reach
- * is 55 ms, and any alarm's 2^32 cycles: what is due later fires early, once. QEMU's PIT, stopped
- * while it counts down, strobes once all the same.
+ * Limits: each timer does one alarm, the last one set; a periodic one begins a period from now; the PIT's reach is 55 ms,
+ * and any alarm's 2^32 cycles: what is due later fires early. QEMU's PIT, stopped in mid-count, strobes once all the same.
  */
 #include "timer_rom.h"
 
