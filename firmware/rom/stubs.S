@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The stub of each call, by number: what get_reloc (init.S) hands out in the stubs modes. A zero (an OTHER that nobody defines,
- * too) is a call that has no native meaning, or that the guest's own code does better: its answer is NONE.
+ * The stub of each call, by number: what get_reloc (init.S) hands out in the stubs modes. A zero is a call that has no
+ * native meaning, or that the guest's own code does better, or an OTHER that nobody has defined: its answer is NONE.
  */
 #include "rom.inc"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -20,13 +20,14 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 from unicorn import unicorn_const as uc_const
 from unicorn import x86_const as x86
+from unicorn.unicorn import Uc
 
 from openvmi import abi
 from openvmi.abi import IF, Call, RelocType
 from openvmi.abi.structs import ApState
 
 from ...guest.timer_rom.recipe import build_elf, build_rom
-from .machine import ALWAYS, BASE, GENERAL, SEGMENTS, STACK, TABLE, Machine, interrupts
+from .machine import ALWAYS, BASE, GDT, GDT_LIMIT, GENERAL, SEGMENTS, STACK, TABLE, Machine, interrupts
 
 MEGA = 1_000_000
 APIC = 0xFFFFE000
@@ -321,9 +322,11 @@ def test_a_cpu_starts_only_with_a_state_given_after_its_init(machine: TimerMachi
 @pytest.mark.parametrize("pae", [False, True], ids=["legacy", "pae"])
 def test_the_first_call_measures_and_maps(fresh: TimerMachine, at: int, pae: bool) -> None:  # noqa: FBT001
     fresh.uc.mem_write(DIRECT_MAP + ROOT + 24, struct.pack("<Q", DIRECTORY | 1))
-    fresh.set(cr3=ROOT, cr4=0x20 * pae)
     target, _ = fresh.reloc(Call.GetCycleFrequency)
-    frequency = result(fresh.call(target, count=100_000))
+    fresh.set(cr3=ROOT, cr4=0x20 * pae, eflags=ALWAYS | IF)
+    state = fresh.call(target, count=100_000)
+    assert interrupts(state)
+    frequency = result(state)
     assert abs(frequency - 2 * 1193182) < 100
     pages = struct.unpack("<I", fresh.read(at + 28, 4))[0]
     assert pages % 0x1000 == 0
@@ -336,3 +339,68 @@ def test_the_first_call_measures_and_maps(fresh: TimerMachine, at: int, pae: boo
     before = fresh.now
     assert result(fresh.vmi(Call.GetCycleFrequency)) == frequency
     assert fresh.now == before
+
+
+STATE = ApState(
+    cr0=0x80050033,
+    cr2=0x12345678,
+    cr4=0x10,
+    eip=0xC0001000,
+    eflags=0x47,
+    eax=0xA1,
+    ebx=0xA2,
+    ecx=0xA3,
+    edx=0xA4,
+    esp=0xC0002800,
+    ebp=0xA5,
+    esi=0xA6,
+    edi=0xA7,
+    cs=0x08,
+    ss=0x10,
+    ds=0x23,
+    es=0x23,
+    fs=0x10,
+    gs=0x23,
+    ldtr=0x40,
+    gdtr_limit=GDT_LIMIT,
+    gdtr_base=0xC0003000,
+    idtr_base=0xC0004000,
+    idtr_limit=0x7FF,
+)
+
+
+@pytest.mark.parametrize("pae", [False, True], ids=["legacy", "pae"])
+def test_the_trampoline_arrives_in_the_state_given(machine: TimerMachine, at: int, pae: bool) -> None:  # noqa: FBT001
+    """From real mode in a second CPU, which has the first one's ROM and a megabyte of memory, mapped at 3 GiB only."""
+    state = replace(STATE, cr3=ROOT, cr4=STATE.cr4 | 0x20 * pae)
+    physical = machine.base & ~0xFFF & 0xFFFFF
+    if pae:
+        machine.uc.mem_write(DIRECT_MAP + ROOT, struct.pack("<4Q", 0, 0, 0, DIRECTORY | 1))
+        machine.uc.mem_write(DIRECT_MAP + DIRECTORY, struct.pack("<Q", 0x83))
+    else:
+        machine.uc.mem_write(DIRECT_MAP + ROOT + 768 * 4, struct.pack("<I", 0x83))
+    machine.uc.mem_write(at, struct.pack("<I", 0))  # not ready: fills its page table, too
+    machine.set(cr3=ROOT, cr4=state.cr4)
+    machine.call(machine.reloc(Call.GetCycleFrequency)[0], count=100_000)
+    machine.uc.mem_write(TABLE, state.pack())
+    machine.give(TABLE, 0)
+    pages = struct.unpack("<I", machine.read(at + 28, 4))[0]
+
+    cpu: Any = Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_16)  # type: ignore[no-untyped-call]
+    cpu.mem_map(0, 0x100000)
+    cpu.mem_write(0x1000, machine.read(DIRECT_MAP + 0x1000, 0x10000))
+    cpu.mem_write(physical, machine.read(machine.base & ~0xFFF, 0x7000))
+    cpu.mem_write(0x3000, machine.read(GDT, GDT_LIMIT + 1))
+    cpu.mem_write(0x1000, b"\xf4")
+    cpu.reg_write(x86.UC_X86_REG_CS, pages >> 4)
+    cpu.emu_start(pages, state.eip, count=200)
+
+    def get(name: str) -> int:
+        return int(cpu.reg_read(getattr(x86, f"UC_X86_REG_{name.upper()}")))
+
+    general = ("eip", "esp", "eax", "ebx", "ecx", "edx", "ebp", "esi", "edi", "cr0", "cr2", "cr3", "cr4", *SEGMENTS)
+    assert {name: get(name) for name in general} == {name: getattr(state, name) for name in general}
+    assert get("eflags") & 0xFFF == state.eflags
+    assert cpu.reg_read(x86.UC_X86_REG_GDTR)[1:3] == (state.gdtr_base, state.gdtr_limit)
+    assert cpu.reg_read(x86.UC_X86_REG_IDTR)[1:3] == (state.idtr_base, state.idtr_limit)
+    assert cpu.reg_read(x86.UC_X86_REG_LDTR)[0] == state.ldtr
