@@ -16,6 +16,7 @@ from ..bench.statistics import columns
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request
 from ..errors import ExitCode, UsageError
 from ..hypervisor import NAMES
+from ._output import check_writable, write_json
 
 _ROUNDS = {"instructions": 2, "time": 5, "userland": 9}
 Rounds = Mapping[str, Sequence[Mapping[str, float]]]
@@ -61,6 +62,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     the rounds of all columns interleaved; `--count userland` compares the time from command to userland with QEMU's own
     command.
     """
+    check_writable(json_file)
     base = Request(
         initrd=initrd,
         append=append,
@@ -121,22 +123,9 @@ def _show(taken: Rounds, unit: str, json_file: Path | None) -> None:
         click.echo("\r\x1b[K", err=True, nl=False)
     figures = columns(taken)
     if json_file is not None:
-        _write(json_file, as_dict(figures, unit))
+        write_json(json_file, as_dict(figures, unit))
     if json_file is None or str(json_file) != "-":
         Console(width=None if sys.stdout.isatty() else 140).print(table(figures, unit))
-
-
-def _write(file: Path, data: dict[str, object]) -> None:
-    import json
-
-    text = json.dumps(data, indent=2)
-    if str(file) == "-":
-        click.echo(text)
-        return
-    try:
-        file.write_text(text + "\n")
-    except OSError as error:
-        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
 
 
 def _judge_repeats(taken: Rounds) -> int:

@@ -16,6 +16,7 @@ from ..errors import ExitCode, HarnessError
 from ..machine import Machine
 from ..machine.outcome import Outcome
 from ..report import Report, parse_report
+from ._output import show_console
 
 _HYPERVISORS = ("none", "native")
 _TITLES = {"none": "bare: no ROM in the machine", "native": "the same kernel under the ROM"}
@@ -58,16 +59,11 @@ def _show_boot(base: Request, hypervisor: str) -> _Boot:
     """
     click.secho(f"\n--- {_TITLES[hypervisor]} ---", bold=True)
     request = replace(base, hypervisor=hypervisor, append="-- check")
-    with Machine(configure(request), console_sink=_to_stdout) as machine:
+    with Machine(configure(request), console_sink=show_console) as machine:
         outcome = machine.wait()
     if outcome.exit_code not in {ExitCode.OK, ExitCode.NOT_FINE}:
         raise outcome.error() or HarnessError(outcome.reason)
     return _Boot(outcome, parse_report(outcome.report))
-
-
-def _to_stdout(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
 
 
 def _print_boots(boots: dict[str, _Boot]) -> None:

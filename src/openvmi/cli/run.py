@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request, configure
-from ..errors import ExitCode, UsageError
+from ..errors import ExitCode
 from ..hypervisor import NAMES
 from ..machine import Machine, make_plan
+from ._output import check_writable, show_console, write_json
 
 if TYPE_CHECKING:
     from ..machine import HeadStart
@@ -87,10 +88,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    _check_json(json_file)
+    check_writable(json_file)
     machine = Machine(
         config,
-        console_sink=None if quiet else _show,
+        console_sink=None if quiet else show_console,
         command_start=began,
         head_start=head_start if json_file is None else None,
     )
@@ -124,25 +125,10 @@ def _process_start() -> int:
     return time.monotonic_ns() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_boot)
 
 
-def _show(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-
-
 def _announce(machine: Machine) -> None:
     if machine.plan is not None:
         choice = machine.plan.accel
         click.echo(f"openvmi: running on {choice.name}: {choice.reason}", err=True)
-
-
-def _check_json(file: Path | None) -> None:
-    """Refuse a file that can't be written before the guest has run, not after."""
-    if file is None or str(file) == "-":
-        return
-    try:
-        file.open("a").close()
-    except OSError as error:
-        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
 
 
 def _tell(machine: Machine, request: Request, outcome: Outcome, json_file: Path | None) -> None:
@@ -152,7 +138,7 @@ def _tell(machine: Machine, request: Request, outcome: Outcome, json_file: Path 
     report = parse_report(outcome.report)
     _warn_of_roms(request.roms)
     if json_file is not None and machine.plan is not None:
-        _write_json(json_file, account(machine.plan, request, outcome, report, machine.console.text))
+        write_json(json_file, account(machine.plan, request, outcome, report, machine.console.text))
     for warning in outcome.warnings:
         click.echo(f"openvmi: warning: {warning}", err=True)
     if outcome.ok and not sys.stderr.isatty():
@@ -173,23 +159,14 @@ def _warn_of_roms(roms: tuple[Path, ...]) -> None:
     from ..rom import Authority, refusals
 
     for path in roms:
-        for finding in refusals(path.read_bytes(), Authority.GUEST):
+        try:
+            image = path.read_bytes()
+        except OSError:
+            continue  # it was there when the machine started
+        for finding in refusals(image, Authority.GUEST):
             click.echo(f"openvmi: {path}: a mainline guest refuses this ROM: {finding}", err=True)
 
 
 def _last_lines(outcome: Outcome) -> None:
     for line in outcome.console_tail:
         click.echo(f"  | {line}", err=True)
-
-
-def _write_json(file: Path, data: dict[str, object]) -> None:
-    import json
-
-    text = json.dumps(data, indent=2)
-    if str(file) == "-":
-        click.echo(text)
-        return
-    try:
-        file.write_text(text + "\n")
-    except OSError as error:
-        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
