@@ -37,10 +37,11 @@ def cells() -> Iterator[Cell]:
 
 
 def reason_to_leave_out(cell: Cell) -> str | None:
-    def fits(rule: dict[str, Any]) -> bool:
-        return all(getattr(cell, axis) in rule[axis] for axis in ("guest", "rom", "cpus") if axis in rule)
+    return next((rule["reason"] for rule in MATRIX["left_out"] if fits(rule, cell)), None)
 
-    return next((rule["reason"] for rule in MATRIX["left_out"] if fits(rule)), None)
+
+def fits(rule: dict[str, Any], cell: Cell) -> bool:
+    return all(getattr(cell, axis) in rule[axis] for axis in ("guest", "rom", "cpus") if axis in rule)
 
 
 RUN = [cell for cell in cells() if reason_to_leave_out(cell) is None]
@@ -71,6 +72,8 @@ def test_cell(cell: Cell, timer_rom: Path) -> None:
     if expected.startswith("active"):
         assert len(report.calls) > 40
         assert {call.number: call.type for call in report.calls}[33] != "NONE"
+    low, high = MATRIX["patched"].get(cell.rom, (0, 0)) if expected.startswith("active") else (0, 0)
+    assert low <= report.patched() <= high
 
 
 def test_every_cell_is_run_or_has_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +82,8 @@ def test_every_cell_is_run_or_has_a_reason(capsys: pytest.CaptureFixture[str]) -
         for name, reason in left_out.items():
             print(f"\n  not run: {name}: {reason}", end="")  # noqa: T201 - the reasons are to be seen
         print()  # noqa: T201
-    assert len(RUN) + len(left_out) == 4 * 5 * 3
+    assert len(RUN) == 36  # a rule that takes away more than its author meant shows here
     for rule in MATRIX["left_out"]:
         assert rule["reason"]
+        assert any(fits(rule, cell) for cell in cells()), rule
         assert set(rule) - {"reason"} <= set(MATRIX["axes"])
