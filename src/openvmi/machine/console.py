@@ -143,8 +143,12 @@ class Console:
                 self._sink = None
                 self.warning = f"the console is no longer shown: {error.strerror or error}"
 
+    def silence(self) -> None:
+        """Show nothing more: whoever shows it may be what keeps us waiting."""
+        self._sink = None
+
     def send(self, data: str | bytes) -> None:
-        """Type ``data`` into the guest's console; text goes as UTF-8."""
+        """Type ``data`` into the guest's console; text goes as UTF-8. Dropped when the machine has been closed."""
         self._write(data.encode() if isinstance(data, str) else data)
 
     def expect(self, pattern: str | bytes | re.Pattern[bytes], *, timeout: float = 10.0) -> str:

@@ -38,6 +38,13 @@ class Launched:
         self.started = started.started
         self.process = QemuProcess(started.pid)
 
+    def close(self) -> None:
+        """End QEMU and give everything back, in place of a run that would do it. Once."""
+        self.process.close()
+        self.wires.close()
+        if self.log is not None:
+            os.close(self.log)
+
 
 def launch(plan: Plan, head_start: HeadStart | None = None) -> Launched:
     """Start QEMU, or take over the one that was started early, if it is the same.

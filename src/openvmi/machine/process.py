@@ -19,7 +19,7 @@ _POLL = 0.005
 
 
 class QemuProcess:
-    """A process in a process group of its own.
+    """A process in a process group of its own, which ends with it: QEMU may be started by a script that waits for it.
 
     Args:
         pid: its process id; not yet waited for.
@@ -29,18 +29,32 @@ class QemuProcess:
         self.pid = pid
         self.returncode: int | None = None
         self.pidfd = _open_pidfd(pid)
+        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
         """Return the exit status (minus the signal's number when killed by one), or None while it runs."""
-        if self.returncode is None:
-            try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:
-                # somebody else's handler took the status; that it has ended is all that is left to know
-                self.returncode = 0
-            else:
-                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
-        return self.returncode
+        with self._lock:
+            if self.returncode is None:
+                try:
+                    self.returncode = self._reap()
+                except ChildProcessError:
+                    # somebody else's handler took the status; that it has ended is all that is left to know
+                    self.returncode = 0
+            return self.returncode
+
+    def _reap(self) -> int | None:
+        """Take its status if it has ended, and what is left of its group with it: until then the number is ours."""
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        self._signal(signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def _signal(self, number: int) -> bool:
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def wait(self, seconds: float) -> int | None:
         """Wait until it has ended, at most ``seconds``; return what :meth:`poll` does."""
@@ -52,21 +66,12 @@ class QemuProcess:
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the whole group, unless it has ended."""
         if self.poll() is None:
-            try:
-                os.killpg(self.pid, number)
-            except ProcessLookupError:
-                self.poll()
+            self._signal(number)
 
     def kill_unreaped(self) -> bool:
         """Kill it from another thread than the one that waits for it; say whether that was possible."""
-        try:
-            if self.pidfd is None:
-                os.killpg(self.pid, signal.SIGKILL)
-            else:
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
+        with self._lock:
+            return self.returncode is None and self._signal(signal.SIGKILL)
 
     def end(self, grace: float = 1.0) -> None:
         """End it: SIGTERM, so that disks are flushed, and SIGKILL after ``grace`` seconds. Does not return before."""
@@ -101,8 +106,9 @@ def spawn(argv: Sequence[str], files: Sequence[int]) -> int:
         if threading.current_thread() is threading.main_thread():
             return spawn_here(argv, files)
         return _SPAWNER.call(lambda: spawn_here(argv, files))
-    except OSError as error:
-        raise HarnessError(f"can't start a process: {error.strerror}", where=argv[0]) from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: no thread left
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise HarnessError(f"can't start a process: {reason}", where=argv[0]) from error
 
 
 def _open_pidfd(pid: int) -> int | None:
