@@ -82,7 +82,17 @@ def test_memory_sizes(vm: Vm, memory: int, guest: str, mapped: int) -> None:
 
 
 @pytest.mark.parametrize("guest", GUESTS)
-@pytest.mark.parametrize(("top", "mapped"), [(0xF0000000, "748"), (0xFC000000, "940")])
+@pytest.mark.parametrize(
+    ("top", "mapped"),
+    # The last three: the mappings below the top would lie in two page tables, or begin one.
+    [
+        (0xF0000000, "748"),
+        (0xFC000000, "940"),
+        (0xFC003000, "944"),
+        (0xFC004000, "944"),
+        (0xFC005000, "944"),
+    ],
+)
 def test_a_hypervisor_reserves_the_top(vm: Vm, tmp_path: Path, guest: str, top: int, mapped: str) -> None:
     metadata = RomMetadata(mode=RomMode.STUBS, virtual_top=top)
     rom = tmp_path / "reserving.rom"
