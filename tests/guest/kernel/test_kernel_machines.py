@@ -72,6 +72,13 @@ def test_eight_cpus(vm: Vm) -> None:
     assert run(vm, cpus=8)["cpus"] == "8"
 
 
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize("patience_ms", [0, 1])
+def test_a_cpu_that_is_late_is_stopped(vm: Vm, guest: str, patience_ms: int) -> None:
+    """How many come in time is the host's matter; those that don't must not come while the next one is on its way."""
+    assert 1 <= int(run(vm, guest, append=f"apwait={patience_ms}", cpus=8)["cpus"]) <= 8
+
+
 # The kernel maps what fits between 3 GiB and the top of the address space, less 16 MiB.
 @pytest.mark.parametrize(
     ("memory", "guest", "mapped"),
