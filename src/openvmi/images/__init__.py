@@ -9,6 +9,12 @@ from pathlib import Path
 from ..errors import HarnessError
 
 FOLDER = Path(__file__).resolve().parent
+ROMS = ("openvmi.rom", "openvmi-native.rom", "openvmi-stubs.rom")
+GUESTS = ("guest.elf", "guest-pae.elf", "guest-plain.elf", "guest-plain-pae.elf")
+USER_PROGRAMS = ("args", "init", "true")
+LINUX_INITRD = "linux-initrd.cpio"
+IMAGES = (*ROMS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
+"""Every image that is built, by its place in :data:`FOLDER`."""
 
 
 def path(name: str) -> Path:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is built from ``firmware/`` and ``guest/``, and how: the ROMs, the ring-3 programs, the kernel's variants.
 
-To add an image: a :class:`Program` here, a line in :func:`build_all`, its name in ``IMAGES``, and a line in
-``docs/architecture.md``.
+To add an image: a :class:`Program` here, a line in :func:`build_all`, its name in :data:`openvmi.images.IMAGES`, and
+a line in ``docs/architecture.md``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..images import GUESTS, LINUX_INITRD, ROMS, USER_PROGRAMS
 from .zig import Program, link
 
-USER_PROGRAMS = ("args", "init", "true")
-ROM_MODES: Mapping[str, str] = {
-    "openvmi.rom": "decline",
-    "openvmi-native.rom": "native",
-    "openvmi-stubs.rom": "stubs",
-}
+ROM_MODES: Mapping[str, str] = dict(zip(ROMS, ("decline", "native", "stubs"), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +35,7 @@ class Variant:
     pae: bool
 
 
-VARIANTS = (
-    Variant("guest.elf", paravirt=True, pae=False),
-    Variant("guest-pae.elf", paravirt=True, pae=True),
-    Variant("guest-plain.elf", paravirt=False, pae=False),
-    Variant("guest-plain-pae.elf", paravirt=False, pae=True),
-)
-LINUX_INITRD = "linux-initrd.cpio"
-IMAGES = (
-    *ROM_MODES,
-    LINUX_INITRD,
-    *(f"user/{name}" for name in USER_PROGRAMS),
-    *(variant.image for variant in VARIANTS),
-)
+VARIANTS = tuple(Variant(name, paravirt="plain" not in name, pae="pae" in name) for name in GUESTS)
 
 _INCLUDES = ("firmware/include", "guest/include")
 
