@@ -7,6 +7,10 @@ Sub-commands are imported when they are asked for: the time from command to gues
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import sys
 from importlib import import_module
 
 import click
@@ -14,6 +18,8 @@ import click
 from .. import __version__
 from ..errors import ExitCode, OpenVmiError
 from ..machine.early import HeadStart
+from ..text import printable
+from ._output import tell
 
 COMMANDS = {
     "run": "boot a kernel, bare or under a ROM",
@@ -24,6 +30,7 @@ COMMANDS = {
     "doctor": "what is here, what is missing, and the line that mends it",
     "completion": "print the line that completes commands in your shell",
 }
+_LINES = "\n"  # what QEMU said may be several
 
 
 class _LazyGroup(click.Group):
@@ -54,21 +61,36 @@ def cli() -> None:
 
 def report(error: OpenVmiError) -> None:
     """Print ``error`` on stderr: one line for what, one for the mend."""
-    click.echo(f"openvmi: {error}", err=True)
+    place = f"{printable(error.where)}: " if error.where else ""
+    tell(f"openvmi: {place}{printable(error.what, keep=_LINES)}")
     if error.help:
-        click.echo(f"  help: {error.help}", err=True)
+        tell(f"  help: {printable(error.help, keep=_LINES)}")
 
 
 def execute(head_start: HeadStart) -> int:
     """Run the command that sys.argv asks for; return its exit code (:class:`openvmi.errors.ExitCode`)."""
+    # the shell sets these when it asks for completions; without them click fails with a traceback
+    os.environ.setdefault("COMP_WORDS", "openvmi")
+    os.environ.setdefault("COMP_CWORD", "0")
     try:
         status = cli.main(standalone_mode=False, obj=head_start)
+        sys.stdout.flush()
     except OpenVmiError as error:
         report(error)
         status = int(error.exit_code)
     except click.ClickException as error:
-        error.show()
         status = int(ExitCode.USAGE)
+        with contextlib.suppress(OSError):
+            error.show()
+    except OSError as error:
+        status = _lost(error)
     except click.Abort:
         raise KeyboardInterrupt from None
     return status if isinstance(status, int) else int(ExitCode.OK)
+
+
+def _lost(error: OSError) -> int:
+    """Say that output went nowhere; a reader that has left knows."""
+    if error.errno != errno.EPIPE:
+        tell(f"openvmi: {printable(str(error), keep=_LINES)}")
+    return int(ExitCode.HARNESS)
