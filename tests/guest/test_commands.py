@@ -115,4 +115,5 @@ def test_ctrl_a_x_ends_a_run_at_a_terminal() -> None:
         os.kill(pid, signal.SIGKILL)
         pytest.fail("Ctrl-A x did not end the run")
     os.close(terminal)
+    assert b"Ctrl-A x ends it" in seen
     assert os.waitstatus_to_exitcode(status) == ExitCode.INTERRUPTED

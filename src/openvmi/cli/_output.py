@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import sys
 import time
 from pathlib import Path
@@ -46,6 +45,8 @@ class Shown:
             raise
 
     def _wait(self) -> None:
+        import select
+
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         # poll() takes milliseconds in a C int; an hour at a time
