@@ -45,7 +45,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--accel", default="auto", show_default=True, type=click.Choice(["auto", "tcg", "kvm"]))
 @click.option("--icount", is_flag=True, help="Count instructions: the guest's clocks repeat exactly.")
 @click.option("--timeout", type=float, metavar="S", help="Wall-clock limit.  [default: 60, at a terminal 3600]")
-@click.option("--json", "json_file", type=PATH, help="Write what happened to this file; - for stdout.")
+@click.option("--json", "json_file", type=PATH, help="Write what happened there; - is stdout, without the console.")
 @click.option("--console", type=PATH, help="Write the console to this file too.")
 @click.option("--quiet", is_flag=True, help="Do not show the console.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
@@ -95,7 +95,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     output = None if json_file is None else Output(json_file)
     machine = Machine(
         config,
-        console_sink=None if quiet else Shown(config.timeout),
+        console_sink=None if quiet or str(json_file) == "-" else Shown(config.timeout),
         command_start=began,
         head_start=head_start if json_file is None else None,
     )
