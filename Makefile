@@ -22,7 +22,7 @@ demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and
 test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
 	@status=0; \
 	$(BIN)/python -m pytest -n 2 tests/unit || status=1; \
-	$(BIN)/python -m pytest tests/object tests/house tests/guest || status=1; \
+	$(BIN)/python -m pytest tests/command tests/object tests/house tests/guest || status=1; \
 	exit $$status
 
 unit: $(STAMP) ## the unit tests alone: seconds, no QEMU, no compiler

@@ -11,7 +11,7 @@ import pytest
 
 from openvmi.errors import ExitCode
 
-from ..machine.builders import multiboot
+from ..unit.machine.builders import multiboot
 from .conftest import Openvmi
 
 OFF, RESET = "event=guest-shutdown", "event=guest-reset"

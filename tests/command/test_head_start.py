@@ -14,8 +14,8 @@ import pytest
 
 from openvmi.machine import HeadStart
 
-from ..machine.builders import multiboot
-from ..machine.fake import write_fake
+from ..unit.machine.builders import multiboot
+from ..unit.machine.fake import write_fake
 from .conftest import Openvmi
 
 MAIN = "from openvmi.cli import main; main()"

@@ -18,7 +18,7 @@ import pytest
 
 from openvmi.errors import ExitCode
 
-from ..machine.builders import multiboot
+from ..unit.machine.builders import multiboot
 from .conftest import Openvmi
 
 MAIN = [sys.executable, "-c", "from openvmi.cli import main; main()"]
