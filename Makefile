@@ -21,12 +21,12 @@ demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and
 
 test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
 	@status=0; \
-	$(BIN)/python -m pytest -n 2 tests/unit || status=1; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit || status=1; \
 	$(BIN)/python -m pytest tests/command tests/object tests/house tests/guest || status=1; \
 	exit $$status
 
 unit: $(STAMP) ## the unit tests alone: seconds, no QEMU, no compiler
-	$(BIN)/python -m pytest -n 2 tests/unit
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit
 
 lint: $(STAMP) ## format and lint what is here
 	$(BIN)/ruff format && $(BIN)/ruff check --fix && $(BIN)/mypy
