@@ -18,22 +18,10 @@ from openvmi.errors import HarnessError
 from openvmi.machine import How, Machine, MachineConfig
 from openvmi.machine.process import QemuProcess, spawn
 
+from .fake import gone
+
 Steps = Callable[..., MachineConfig]
 OFF = "event=guest-shutdown"
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] != "Z"
-    except OSError:
-        return False
-
-
-def gone(pid: int, seconds: float = 3.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not alive(pid)
 
 
 def descriptors() -> int:
