@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # What pip installs depends on these; what the images are made of is looked at by the toolchain itself.
-SOURCES := $(shell find firmware guest src/openvmi/abi src/openvmi/rom src/openvmi/toolchain -type f \
-	-not -name '*.pyc' 2>/dev/null)
+SOURCES := $(shell find firmware guest src/openvmi/abi src/openvmi/rom src/openvmi/toolchain src/openvmi/initrd.py \
+	-type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: demo test images lint bench qemu clean help
+.PHONY: demo test unit images lint bench qemu clean help
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -20,13 +20,22 @@ demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and
 	@$(BIN)/openvmi demo
 
 test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
-	$(BIN)/python -m pytest
+	@status=0; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit || status=1; \
+	$(BIN)/python -m pytest tests/command tests/object tests/house tests/guest || status=1; \
+	exit $$status
+
+unit: $(STAMP) ## the unit tests alone: seconds, no QEMU, no compiler
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit
 
 lint: $(STAMP) ## format and lint what is here
 	$(BIN)/ruff format && $(BIN)/ruff check --fix && $(BIN)/mypy
 
-bench: $(VENV)/.images qemu ## the README's figures
-	$(BIN)/openvmi bench --count instructions
+bench: $(VENV)/.images qemu ## the README's figures for the bundled guest
+	$(BIN)/openvmi bench --guest plain,guest --hypervisors none
+	$(BIN)/openvmi bench --guest plain-pae,guest-pae --hypervisors none
+	$(BIN)/openvmi bench --hypervisors none,declining,native
+	$(BIN)/openvmi bench --count userland
 
 images: $(VENV)/.images ## build firmware and guest
 

@@ -15,12 +15,18 @@ class CustomBuildHook(BuildHookInterface[Any]):
     """Builds every image into ``src/openvmi/images`` before the wheel is packed."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile; ``version`` is hatchling's target version, ``build_data`` is not changed.
+        """Compile, unless the install is an editable one, whose images ``make`` builds in the tree.
+
+        Args:
+            version: hatchling's name of what is built: ``standard`` or ``editable``.
+            build_data: not changed.
 
         Raises:
             openvmi.errors.HarnessError: a source file does not compile; the compiler's words are in the message.
         """
-        del version, build_data
+        del build_data
+        if version == "editable":
+            return
         root = Path(self.root)
         sys.path.insert(0, str(root / "src"))
         try:

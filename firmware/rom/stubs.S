@@ -2,13 +2,18 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The stub of each call, by number: what get_reloc (init.S) hands out in the stubs modes. A zero is a call that has no
- * native meaning, or that the guest's own code does better: its answer is NONE.
+ * native meaning, or that the guest's own code does better, or an OTHER that nobody has defined: its answer is NONE.
  */
 #include "rom.inc"
 
 #define STUB(call, function)                       \
     .org rom_stub_table + 2 * VMI_CALL_##call    ; \
     .short function
+
+/* A call for which this ROM has no code; whoever links code for it (tests/guest/timer_rom) names it so. */
+#define OTHER(call, function)                      \
+    .weak function                               ; \
+    STUB(call, function)
 
     .section .rodata, "a", @progbits
     .balign 4
@@ -75,10 +80,17 @@ rom_stub_table:
     STUB(OUTSB, rom_outsb)
     STUB(OUTSW, rom_outsw)
     STUB(SetIOPLMask, rom_set_iopl_mask)
-    /* 62 SetInitialAPState: only the guest's own trampoline starts a native CPU */
-    /* 63 APICWrite, 64 APICRead: the ROM doesn't know where the guest has mapped the local APIC */
+    OTHER(SetInitialAPState, rom_set_initial_ap_state)  /* only the guest's own trampoline starts a native CPU */
+    OTHER(APICWrite, rom_apic_write)        /* the ROM doesn't know where the guest has mapped the local APIC */
+    OTHER(APICRead, rom_apic_read)
     STUB(IODelay, rom_nothing)
-    /* 66-71, the timer group: all or none (vmi-abi.md 3.5); a PC has its own timers */
+    /* The timer group: all or none (vmi-abi.md 3.5). A guest with a local APIC has its alarms moved there: out of reach. */
+    OTHER(GetCycleFrequency, rom_get_cycle_frequency)
+    OTHER(GetCycleCounter, rom_get_cycle_counter)
+    OTHER(SetAlarm, rom_set_alarm)
+    OTHER(CancelAlarm, rom_cancel_alarm)
+    OTHER(GetWallclockTime, rom_get_wallclock_time)
+    OTHER(WallclockUpdated, rom_wallclock_updated)
     /* 72 SetCallbacks: no public semantics */
     STUB(SetLazyMode, rom_nothing)          /* nothing is ever deferred */
     .org rom_stub_table + 2 * VMI_CALL_COUNT

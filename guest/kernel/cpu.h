@@ -32,13 +32,16 @@ ALWAYS_INLINE bool from_user(const struct regs *regs)
 	return (regs->cs & 3) == 3;
 }
 
+/** Only a running CPU's is not 0 for long. */
+enum cpu_state { CPU_ABSENT, CPU_RUNS, CPU_GIVEN_UP };
+
 /** What one CPU has to itself. */
 struct cpu {
 	struct cpu *self;
 	struct process *current;
 	struct process *idle;
 	u32 number, apic_id;
-	volatile u32 online;
+	volatile u32 online; /* enum cpu_state */
 	bool woken; /* idle, and already told to look at the run queue */
 	struct descriptor *gdt;
 	volatile u32 ticks; /* timer interrupts on this CPU */

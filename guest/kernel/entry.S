@@ -182,19 +182,25 @@ return_from_trap:
 
 /* entry_sysenter: the fast system call, from the page that vsyscall.S describes.
  * In: EAX number, EBX ECX(saved) EDX(saved) ESI EDI arguments, EBP user stack, on which EBP, EDX, ECX are saved; ESP the
- * end of this CPU's entry stack; interrupts off; CS, SS flat, DS, ES, FS the user's. Out: as entry_syscall. */
+ * end of this CPU's entry stack; interrupts off, other flags and DS, ES, FS the user's; CS, SS flat. Out: as entry_syscall,
+ * but of the flags only those that user mode always has. */
 	.balign 16
 	.globl entry_sysenter
 entry_sysenter:
 	movl ENTRY_STACK_TO_ESP0(%esp), %esp
 	pushl $USER_DS
 	pushl %ebp
-	pushl $(EFLAGS_IF | EFLAGS_FIXED) /* user mode always has interrupts on; SYSENTER lost the rest */
+	pushl $(EFLAGS_IF | EFLAGS_FIXED) /* what the caller goes on with if it leaves by IRET: user mode always has interrupts on */
 	pushl $USER_CS
 	pushl $(VSYSCALL_VA + VSYSCALL_RETURN)
 	pushl %eax
 	pushl $VECTOR_SYSCALL
 	SAVE_REGS
+	/* SYSENTER, unlike a gate, keeps the caller's other flags. NT would make an IRET switch tasks, and AC and ID would go to
+	 * whatever process SYSEXIT returns to next. What the kernel owns, IF and IOPL, stays as it is: POPF must not set it. */
+	pushfl
+	andl $(EFLAGS_IF | EFLAGS_IOPL), (%esp)
+	popfl
 	PV_STI
 	/* The caller's EBP, sixth argument and part of the state to restore, is on its stack: an address like any other.
 	 * The three words must be the user's; a range test keeps a bad EBP out of the kernel's part. */

@@ -9,6 +9,40 @@
 
 /* ---- kernel-time ---- */
 
+/* Ticks of this CPU from now on for `us` microseconds. */
+static u32 ticks_in(u32 us)
+{
+	u32 ticks = this_cpu()->ticks;
+
+	delay_us(us);
+	return this_cpu()->ticks - ticks;
+}
+
+/* Single alarms: one tick each, not before its time, none after it was cancelled. */
+static void check_alarms(struct kcheck_result *result)
+{
+	u64 start, available = vmi_clock_available();
+	u32 ticks;
+
+	vmi_timer_cancel();
+	expect_equal(result, ticks_in(30000), 0, "ticks of a cancelled timer");
+	ticks = this_cpu()->ticks;
+	start = time_ns();
+	vmi_timer_oneshot((u64)clock_khz() * 10);
+	while (this_cpu()->ticks == ticks && time_ns() - start < 1000000000)
+		cpu_relax();
+	expect(result, time_ns() - start > 9000000, "10 ms took %u us", (u32)(time_ns() - start) / 1000);
+	expect_equal(result, this_cpu()->ticks - ticks + ticks_in(30000), 1, "ticks of a single alarm");
+	vmi_timer_oneshot((u64)clock_khz() * 20);
+	vmi_timer_cancel();
+	/* Where IRQ 0 comes from QEMU's PIT, one that was stopped in mid-count strobes once all the same. */
+	ticks = ticks_in(40000);
+	expect(result, ticks <= (apic_present() ? 0 : 1), "%u ticks of a cancelled alarm", ticks);
+	expect(result, vmi_clock_available() > available, "the available counter stands still");
+	vmi_timer_periodic(TICK_HZ);
+	expect(result, ticks_in(50000) > 0, "no tick after the alarms");
+}
+
 void check_time(struct kcheck_result *result)
 {
 	struct cpu *cpu = this_cpu();
@@ -27,6 +61,8 @@ void check_time(struct kcheck_result *result)
 	expect(result, read_tsc() > tsc, "the TSC stands still");
 	expect(result, clock_khz() >= 1000, "the clock runs at %u kHz", clock_khz());
 	expect(result, time_wall_ns() > 1000000000ull * 1000000000, "it is before 2001");
+	if (vmi_timer_present())
+		check_alarms(result);
 }
 
 /* ---- Work for other CPUs ---- */

@@ -40,6 +40,9 @@ void paging_prepare(void)
 	u32 room;
 
 	fixed_top = reserved_top - GUARD_PAGES * PAGE_SIZE; /* 0 stands for 4 GiB: the subtraction wraps as it should */
+	/* The top may be any page; the mappings below it share one table. */
+	if (ALIGN_DOWN(fixed_top - 1, LARGE_PAGE) != ALIGN_DOWN(fixed_address(FIXED_COUNT - 1), LARGE_PAGE))
+		fixed_top = ALIGN_DOWN(fixed_top, LARGE_PAGE);
 	if (fixed_top < KERNEL_BASE + EARLY_MAP_SIZE + TOP_SPACE)
 		panic("the hypervisor reserves everything from %08x up: no room for the kernel", reserved_top);
 	room = (ALIGN_DOWN(fixed_top, LARGE_PAGE) - TOP_SPACE - KERNEL_BASE) >> PAGE_SHIFT;
@@ -89,7 +92,7 @@ void paging_init(void)
 	paging_alloc_pd(root_pfn);
 	for (u32 va = KERNEL_BASE + EARLY_MAP_SIZE; va < end; va += LARGE_PAGE)
 		map_lowmem_piece(va);
-	fixed_table = kernel_table(fixed_address(FIXED_COUNT));
+	fixed_table = kernel_table(fixed_address(FIXED_COUNT - 1));
 	flush_tlb_global();
 }
 

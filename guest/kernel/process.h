@@ -91,6 +91,22 @@ ALWAYS_INLINE struct regs *user_regs(const struct process *process)
 	return POINTER(struct regs, stack_top(process)) - 1;
 }
 
+/** Loads a user's selector; one that is not or no longer valid becomes the null one. */
+ALWAYS_INLINE void load_gs(u32 selector)
+{
+	asm volatile("1: movl %0, %%gs\n"
+		     "2:\n"
+		     "	.pushsection .text.fixup, \"ax\", @progbits\n"
+		     "3: xorl %0, %0\n"
+		     "	jmp 1b\n"
+		     "	.popsection\n"
+		     "	.pushsection .ex_table, \"a\", @progbits\n"
+		     "	.balign 4\n"
+		     "	.long 1b, 3b\n"
+		     "	.popsection"
+		     : "+r"(selector));
+}
+
 /* ---- sched.c ---- */
 /** Makes what runs now the idle process of this CPU. */
 void sched_init_cpu(u32 stack);

@@ -68,22 +68,6 @@ static NOINLINE void load_tls(struct descriptor *gdt, const struct process *to)
 	}
 }
 
-/* A selector that is no longer valid becomes the null one. */
-static void load_gs(u32 selector)
-{
-	asm volatile("1: movl %0, %%gs\n"
-		     "2:\n"
-		     "	.pushsection .text.fixup, \"ax\", @progbits\n"
-		     "3: xorl %0, %0\n"
-		     "	jmp 1b\n"
-		     "	.popsection\n"
-		     "	.pushsection .ex_table, \"a\", @progbits\n"
-		     "	.balign 4\n"
-		     "	.long 1b, 3b\n"
-		     "	.popsection"
-		     : "+r"(selector));
-}
-
 static NOINLINE void switch_to(struct cpu *cpu, struct process *from, struct process *to)
 {
 	if (from->fpu_live)

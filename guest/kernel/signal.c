@@ -286,7 +286,7 @@ static long signal_return(struct regs *regs, const struct signal_registers *cont
 {
 	set_blocked(current(), mask);
 	restore_context(regs, context);
-	asm volatile("movl %0, %%gs" ::"r"(context->gs == 0 ? 0 : (context->gs & 0xFFFF) | 3));
+	load_gs(context->gs == 0 ? 0 : (context->gs & 0xFFFF) | 3);
 	return (long)regs->eax;
 }
 

@@ -17,7 +17,21 @@ u32 ap_stack; /* read by ap_entry */
 static u8 ap_stacks[MAX_CPUS][STACK_SIZE] __attribute__((section(".bss.page"), aligned(PAGE_SIZE)));
 static u32 starting; /* number of the CPU on its way */
 
+#define FIRST_WAIT_MS 20
+#define START_WAIT_MS 520 /* a virtual CPU may be waiting for a real one */
+#define AP_STATE_ALIGNMENT 128
+
+_Static_assert(sizeof(struct vmi_ap_state) <= AP_STATE_ALIGNMENT, "an aligned state is within a page");
+
 /* ---- Starting ---- */
+
+/* Of an absent CPU: the first of it and the boot CPU to say so has its way. */
+static bool change_state(struct cpu *cpu, u32 state)
+{
+	u32 absent = CPU_ABSENT;
+
+	return __atomic_compare_exchange_n(&cpu->online, &absent, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 
 static void ap_set_up(u32 number)
 {
@@ -33,7 +47,9 @@ static void ap_set_up(u32 number)
 	fpu_init_cpu();
 	apic_init_this_cpu();
 	timer_start_ap();
-	__atomic_store_n(&cpu->online, 1, __ATOMIC_SEQ_CST);
+	if (!change_state(cpu, CPU_RUNS))
+		for (;;) /* given up: INIT is on its way */
+			cpu_relax();
 }
 
 void ap_main(void)
@@ -92,45 +108,65 @@ static void fill_state(struct vmi_ap_state *state, u32 number)
 	};
 }
 
-/* Time that a processor may take: INIT wants 10 ms on early parts only. */
-static bool start_one(u32 number, u32 apic_id)
+/* A CPU that was too slow must not come along later: its number, its stack, the trampoline's tables are used again. It
+ * finds that it was given up (ap_set_up), or INIT stops it where it is. False: it came just in time. */
+static bool give_up(struct cpu *cpu)
 {
-	static struct vmi_ap_state state;
+	if (!change_state(cpu, CPU_GIVEN_UP))
+		return false;
+	apic_send_init(cpu->apic_id);
+	delay_us(10000);
+	cpu->online = CPU_ABSENT;
+	return true;
+}
+
+static bool wait_online(const struct cpu *cpu, u64 end)
+{
+	while (!cpu->online && time_ns() < end)
+		cpu_relax();
+	return cpu->online;
+}
+
+/* INIT wants 10 ms on early parts only; a STARTUP that was lost is sent once more. */
+static bool start_one(u32 number, u32 apic_id, u32 patience_ms)
+{
+	/* Within a page: a hypervisor may take it by its physical address. */
+	static struct vmi_ap_state state ALIGNED(AP_STATE_ALIGNMENT);
+	struct cpu *cpu = &cpus[number];
+	u64 end;
 
 	starting = number;
 	ap_stack = ADDRESS(ap_stacks[number]) + STACK_SIZE;
 	descriptors_prepare(number);
-	cpus[number].apic_id = apic_id;
+	cpu->apic_id = apic_id;
 	fill_state(&state, number);
 	apic_send_init(apic_id);
 	if (features.family < 6)
 		delay_us(10000);
 	startup_ap(apic_id, &state); /* if nobody takes it, the trampoline does the same */
-	for (u32 attempt = 0; attempt < 2 && !cpus[number].online; attempt++) {
-		u64 end = time_ns() + (attempt == 0 ? 20000000 : 500000000);
-
+	end = time_ns() + (u64)patience_ms * 1000000;
+	apic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
+	if (patience_ms > FIRST_WAIT_MS && !wait_online(cpu, end - (u64)(patience_ms - FIRST_WAIT_MS) * 1000000))
 		apic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
-		while (!cpus[number].online && time_ns() < end)
-			cpu_relax();
-	}
-	return cpus[number].online;
+	return wait_online(cpu, end) || !give_up(cpu);
 }
 
 void smp_start(u32 limit)
 {
-	u32 ids[MAX_CPUS], found = 0, root_pfn;
+	u32 ids[MAX_CPUS], found = 0, root_pfn = 0, patience_ms = option_number("apwait", START_WAIT_MS);
 
-	cpus[0].online = 1;
+	cpus[0].online = CPU_RUNS;
 	if (apic_present() && limit > 1)
 		found = find_cpus(ids, MAX_CPUS);
-	if (found < 2)
+	if (found > 1)
+		root_pfn = trampoline_tables();
+	if (root_pfn == 0)
 		return;
-	root_pfn = trampoline_tables();
 	place_trampoline(root_pfn);
 	for (u32 i = 0; i < found && cpu_count < min_u32(limit, MAX_CPUS); i++) {
 		if (ids[i] == cpus[0].apic_id)
 			continue;
-		if (start_one(cpu_count, ids[i]))
+		if (start_one(cpu_count, ids[i], patience_ms))
 			cpu_count++;
 		else
 			print("CPU with APIC id %u does not start\n", ids[i]);

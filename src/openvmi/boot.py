@@ -8,6 +8,7 @@ The bundled kernels have names (:data:`BUNDLED`); a path is anybody's kernel. A 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,13 +101,15 @@ def kernel_of(name: str) -> tuple[Path, str]:
         image, paging = BUNDLED[name]
         return images.path(image), paging
     path = Path(name)
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib's way raises when the name is too long
         raise InputError("no such kernel", where=name, help=f"a file, or one of: {', '.join(BUNDLED)}")
     return path, "any"
 
 
 def _is_linux(kernel: Path) -> bool:
     """Say whether the file has the boot header of a Linux (Linux Documentation/x86/boot.txt)."""
+    if not kernel.is_file():
+        return False  # a pipe would be waited for
     try:
         with kernel.open("rb") as file:
             return file.read(0x206)[0x202:] == b"HdrS"

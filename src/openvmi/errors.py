@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from . import _codes
+
 
 class ExitCode(IntEnum):
     """What the process's exit status means.
@@ -23,7 +25,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     TIMEOUT = 124
     HARNESS = 125
-    INTERRUPTED = 130
+    INTERRUPTED = _codes.INTERRUPTED
     PANIC = 255
 
 

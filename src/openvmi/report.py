@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 
 from .machine.channel import ResultLine
 
+_LIMIT = 1 << 64
+
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
@@ -101,6 +103,18 @@ def parse_report(lines: Iterable[ResultLine]) -> Report:
     return report
 
 
+def number(text: str, base: int = 10) -> int:
+    """Return the number that ``text`` writes, which a guest could have: 64 bits.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = int(text, base) if len(text) <= 80 else _LIMIT
+    if not -_LIMIT < value < _LIMIT:
+        raise ValueError(text)
+    return value
+
+
 def _unknown(report: Report, rest: str, time: int) -> None:
     del report, time
     raise ValueError(rest)
@@ -114,14 +128,14 @@ def _info(report: Report, rest: str, time: int) -> None:
 
 def _call(report: Report, rest: str, time: int) -> None:
     del time
-    number, kind, eip = rest.split()
-    report.calls.append(CallAnswer(int(number), kind, int(eip, 16)))
+    which, kind, eip = rest.split()
+    report.calls.append(CallAnswer(number(which), kind, number(eip, 16)))
 
 
 def _site(report: Report, rest: str, time: int) -> None:
     del time
     name, sites, patched = rest.split()
-    report.sites[name] = SiteCount(int(sites), int(patched))
+    report.sites[name] = SiteCount(number(sites), number(patched))
 
 
 def _mark(report: Report, rest: str, time: int) -> None:
@@ -131,26 +145,26 @@ def _mark(report: Report, rest: str, time: int) -> None:
 def _check(report: Report, rest: str, time: int) -> None:
     del time
     group, passed, failed = rest.split()
-    report.checks[group] = CheckCount(int(passed), int(failed))
+    report.checks[group] = CheckCount(number(passed), number(failed))
 
 
 def _bench(report: Report, rest: str, time: int) -> None:
     del time
     name, operations, *ticks = rest.split()
-    if int(operations) <= 0 or not ticks:
+    if number(operations) <= 0 or not ticks:
         raise ValueError(rest)
-    report.benches[name] = BenchSamples(int(operations), tuple(int(value) for value in ticks))
+    report.benches[name] = BenchSamples(number(operations), tuple(number(value) for value in ticks))
 
 
 def _summary(report: Report, rest: str, time: int) -> None:
     del time
     passed, failed = rest.split()
-    report.summary = CheckCount(int(passed), int(failed))
+    report.summary = CheckCount(number(passed), number(failed))
 
 
 def _hello(report: Report, rest: str, time: int) -> None:
     del time
-    report.hello = int(rest)
+    report.hello = number(rest)
 
 
 def _fail(report: Report, rest: str, time: int) -> None:
@@ -167,7 +181,7 @@ def _panic(report: Report, rest: str, time: int) -> None:
 def _exit(report: Report, rest: str, time: int) -> None:
     del time
     if report.exit is None:
-        report.exit = int(rest)
+        report.exit = number(rest)
 
 
 _READERS: Mapping[str, Callable[[Report, str, int], None]] = {

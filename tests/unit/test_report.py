@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,3 +79,14 @@ def test_no_line_raises(lines: list[str]) -> None:
 @given(st.sampled_from(["call", "site", "bench", "check", "exit", "hello", "summary"]), st.text(max_size=40))
 def test_no_argument_raises(verb: str, rest: str) -> None:
     read([f"{verb} {rest}"])
+
+
+@pytest.mark.parametrize(
+    "line", [f"bench a 1 {'9' * 900}", f"bench a {1 << 64} 5", f"call {1 << 64} NOP 0", "call 1 NOP " + "f" * 17]
+)
+def test_a_number_that_no_guest_can_have_is_odd(line: str) -> None:
+    verb, _, text = line.partition(" ")
+    report = parse_report([ResultLine(verb, text, 0)])
+    assert report.odd == [line]
+    assert not report.benches
+    assert not report.calls

@@ -8,6 +8,7 @@
 #define OPENVMI_CHECK_H
 
 #include "channel.h"
+#include "flags.h"
 
 struct tally {
 	u32 passed, failed;
@@ -49,16 +50,11 @@ struct registers {
 /* Loads every register and the flags from `in`, enters the kernel, stores what came back in `out`. */
 CDECL void registers_int80(const struct registers *in, struct registers *out);
 CDECL void registers_sysenter(const struct registers *in, struct registers *out);
+CDECL void sysenter_bad_stack(void *address);
 /* Fills all registers from `seed` and holds them over `rounds` rounds of yielding, or of plain computation. The number
  * of rounds after which one of them was wrong. */
 CDECL u32 hold_yielding(u32 seed, u32 rounds);
 CDECL u32 hold_spinning(u32 seed, u32 rounds);
-
-#define FLAG_CARRY 0x001
-#define FLAGS_ARITHMETIC 0x8D5 /* CF PF AF ZF SF OF */
-#define FLAG_INTERRUPT 0x200
-#define FLAGS_IOPL 0x3000
-#define FLAG_ID 0x200000
 
 ALWAYS_INLINE u32 read_flags(void)
 {

@@ -10,6 +10,8 @@
 #define BAD_POINTER 16 /* page 0 is never mapped */
 #define NO_SUCH_CALL 999
 
+static volatile u32 steps; /* SIGTRAPs handled */
+
 void check_calls(void)
 {
 	s32 self = call0(SYS_getpid);
@@ -145,6 +147,97 @@ static void check_segments(void)
 	check_equal("GS with a selector", after[GS], before[DS]);
 }
 
+/* Flags that ring 3 may set and that mean something to the kernel's own code, were it to run with them. */
+static const u32 system_flags[] = {FLAG_DIRECTION, FLAG_NESTED, FLAG_ALIGN, FLAG_DIRECTION | FLAG_NESTED | FLAG_ALIGN};
+
+static void enter_with_flags(u32 flags)
+{
+	struct registers in = {.eax = SYS_getppid, .flags = FLAG_INTERRUPT | 2 | flags}, out;
+
+	registers_int80(&in, &out);
+	check_equal("system flags around int 0x80", out.flags & ~FLAGS_ARITHMETIC, in.flags);
+	if (!sysinfo_entry)
+		return;
+	registers_sysenter(&in, &out); /* whether they survive SYSEXIT is the kernel's choice */
+	check_equal("parent with system flags", out.eax, (u32)call0(SYS_getppid));
+}
+
+static CDECL void count_steps(u32 number)
+{
+	(void)number;
+	steps++;
+}
+
+/* Single steps lead into the kernel and out again. */
+static CDECL void step_through(void *unused)
+{
+	struct registers in = {.eax = SYS_getppid, .flags = FLAG_INTERRUPT | FLAG_TRAP | 2}, out;
+	u32 parent = (u32)call0(SYS_getppid);
+
+	(void)unused;
+	handle_signal(SIGTRAP, ADDRESS(count_steps), SA_SIGINFO);
+	registers_int80(&in, &out);
+	if (out.eax != parent || steps == 0)
+		leave(30);
+	steps = 0;
+	if (!sysinfo_entry)
+		leave(0);
+	registers_sysenter(&in, &out);
+	leave(out.eax != parent || steps == 0 ? 31 : 0);
+}
+
+/* This process and one that has odd flags take turns, by both entries: the flags stay where they are. */
+static void check_flags_of_another(void)
+{
+	struct registers in = {.eax = SYS_sched_yield, .flags = FLAG_INTERRUPT | 2}, out;
+	s32 pid = spawn();
+	u32 seen = 0;
+
+	if (pid == 0)
+		in.flags |= FLAG_NESTED | FLAG_ALIGN;
+	for (u32 i = 0; i < 100; i++) {
+		if (pid != 0 && i % 2)
+			registers_int80(&in, &out);
+		else
+			registers_sysenter(&in, &out);
+		seen |= out.flags;
+	}
+	if (pid == 0)
+		leave(0);
+	check_equal("flags of another process", seen & (FLAG_NESTED | FLAG_ALIGN | FLAG_DIRECTION), 0);
+	check_equal("the process with odd flags", (u32)wait_for(pid), 0);
+}
+
+/* A process that never ran before has no flags of its own to go back to: the kernel's must be right. */
+static CDECL void fork_with_flags(void *unused)
+{
+	struct registers in = {.eax = SYS_waitpid, .flags = FLAG_INTERRUPT | 2 | FLAG_NESTED | FLAG_ALIGN}, out;
+	s32 status = -1, pid = spawn();
+
+	(void)unused;
+	if (pid == 0)
+		leave((read_flags() & (FLAG_NESTED | FLAG_ALIGN)) != 0);
+	in.ebx = (u32)pid;
+	in.ecx = ADDRESS(&status);
+	registers_sysenter(&in, &out);
+	leave(out.eax != (u32)pid || status != 0);
+}
+
+static void check_system_flags(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(system_flags); i++)
+		enter_with_flags(system_flags[i]);
+	check_equal("single steps through both entries", (u32)run_child(step_through, NULL), 0);
+	if (!sysinfo_entry)
+		return;
+	check_flags_of_another();
+	check_equal("flags of a new process", (u32)run_child(fork_with_flags, NULL), 0);
+	/* Not mapped, and beyond ring 3's part: then the kernel leaves by IRET. The child dies of popping from there, or of
+	 * the instruction itself on a CPU that has none, where the fast entry is an interrupt. */
+	check(run_child(sysenter_bad_stack, POINTER(void, BAD_POINTER)) != 0, "SYSENTER with NT, stack not there");
+	check(run_child(sysenter_bad_stack, POINTER(void, 0xFFFFF000)) != 0, "SYSENTER with NT, stack in the kernel");
+}
+
 void check_flags(void)
 {
 	struct registers in = {.eax = SYS_getppid}, out;
@@ -168,5 +261,6 @@ void check_flags(void)
 	/* POPF at this level changes neither IF nor IOPL, and says nothing about it. */
 	__asm__ volatile("pushl $0x3002; popfl" : : : "cc");
 	check_equal("POPF leaves IF and IOPL alone", read_flags() & (FLAG_INTERRUPT | FLAGS_IOPL), FLAG_INTERRUPT);
+	check_system_flags();
 	check_segments();
 }

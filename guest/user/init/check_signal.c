@@ -71,6 +71,44 @@ static void check_changed_context(void)
 	check_equal("carry set by the handler", out.flags & FLAG_CARRY, FLAG_CARRY);
 }
 
+/* What a handler put into the frame as selector of one segment register. */
+static struct {
+	u32 segment; /* word of struct signal_registers: GS, FS, ES, DS */
+	u32 selector;
+} wrong;
+
+static CDECL void spoil_segment(u32 number, struct signal_info *info, struct signal_context *context)
+{
+	(void)number;
+	(void)info;
+	(&context->registers.gs)[wrong.segment] = wrong.selector;
+}
+
+static CDECL void return_with_bad_segment(void *unused)
+{
+	(void)unused;
+	handle_signal(SIGUSR1, ADDRESS(spoil_segment), SA_SIGINFO);
+	signal_me(SIGUSR1);
+}
+
+/* The child may go on or die of it; the kernel may not. Beyond the table, an empty entry, a TSS, ring 0's code, an LDT
+ * that is not there: as this kernel lays out its table, and as bad in any other. */
+static void check_bad_segments(void)
+{
+	static const u32 selectors[] = {0x1000, 0xFFF8, 0x0004, 0x0040, 0x0028, 0x0008, 0x0001};
+
+	for (wrong.segment = 0; wrong.segment < 4; wrong.segment++) {
+		for (u32 i = 0; i < ARRAY_SIZE(selectors); i++) {
+			s32 status;
+
+			wrong.selector = selectors[i];
+			status = run_child(return_with_bad_segment, NULL);
+			check(status == 0 || status == STATUS_EXITED(100 + SIGSEGV) || STATUS_SIGNAL(status) == SIGSEGV,
+			      "a bad selector in a signal frame");
+		}
+	}
+}
+
 void check_signals(void)
 {
 	struct old_action old = {ADDRESS(count_signal), 0, SA_RESTORER, ADDRESS(old_restorer)};
@@ -82,6 +120,7 @@ void check_signals(void)
 	handle_signal(SIGUSR1, ADDRESS(count_signal), SA_SIGINFO);
 	check_registers_around("registers around a handler, SA_SIGINFO");
 	check_changed_context();
+	check_bad_segments();
 	handled = nested = 0;
 	handle_signal(SIGUSR1, ADDRESS(signal_again), 0);
 	handle_signal(SIGUSR2, ADDRESS(signal_again), 0);

@@ -4,6 +4,7 @@
  * What C can't say: all registers at once around an entry into the kernel, and instructions that ring 3 must not use.
  * All run at CPL 3 with arguments on the stack. Used by check_entry.c, check_process.c and check_privilege.c.
  */
+#include "flags.h"
 #include "uapi.h"
 
 	.text
@@ -35,7 +36,8 @@
 	pushl %ecx
 	pushl %ebx
 	pushl %eax
-	cld
+	pushl $2			/* no flag that was tried out bothers the rest of the program */
+	popfl
 	movl %esp, %esi
 	movl 32 + 24(%esp), %edi
 	movl $8, %ecx
@@ -50,6 +52,17 @@
 
 	registers_around registers_int80, "int $0x80"
 	registers_around registers_sysenter, "call *sysinfo_entry"
+
+/* void sysenter_bad_stack(void *address): SYSENTER, with NT set, where EBP is `address` and not a stack. It can't come
+ * back: what it returns to pops from there. */
+	.globl sysenter_bad_stack
+sysenter_bad_stack:
+	movl 4(%esp), %ebp
+	pushl $(FLAG_NESTED | 2)
+	popfl
+	movl $SYS_getppid, %eax
+	sysenter
+	ud2
 
 /* u32 hold_X(u32 seed, u32 rounds). Registers are seed + 1 ... seed + 7; expectations lie on the stack, below them the
  * counts: 0(%esp) rounds left, 4 bad rounds, 8 + 4n the expected value of register n. EAX takes part in hold_spinning

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ..boot import BUNDLED, Request, configure
 from ..errors import HarnessError, UsageError
 from ..machine import Machine
-from ..report import Report, parse_report
+from ..report import Report, number, parse_report
 
 COUNTS = ("instructions", "time", "userland")
 UNITS = {"instructions": "instructions", "time": "ns"}
@@ -70,9 +70,9 @@ def measure(
         OpenVmiError: a boot failed, or reported no benchmark.
     """
     results: dict[str, list[Mapping[str, float]]] = {subject.label: [] for subject in columns}
-    for number in range(rounds):
+    for turn in range(rounds):
         for subject in columns:
-            progress(f"{subject.label}, round {number + 1} of {rounds}")
+            progress(f"{subject.label}, round {turn + 1} of {rounds}")
             results[subject.label].append(_medians(boot(subject.request), count, subject.label))
     return results
 
@@ -99,7 +99,7 @@ def _medians(report: Report, count: str, label: str) -> Mapping[str, float]:
 
 def _ns_per_tick(report: Report, label: str) -> float:
     try:
-        khz = int(report.info["tsc-khz"])
+        khz = number(report.info["tsc-khz"])
     except (KeyError, ValueError) as error:
         raise HarnessError("the guest did not say how fast its cycle counter is", where=label) from error
     if khz <= 0:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..text import printable
 from .statistics import Column, Figure
 
 if TYPE_CHECKING:
@@ -41,15 +42,20 @@ def table(columns: Sequence[Column], unit: str, title: str = "") -> Table:
     """Return a table of medians; from the second column on with the ratio to the first, and a line of means."""
     from rich import box  # noqa: PLC0415 - 40 ms of imports
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     result = Table(title=title or None, box=box.SIMPLE, title_justify="left", caption_justify="left")
     result.add_column(f"{unit} per operation")
     for index, column in enumerate(columns):
-        result.add_column(column.label, justify="right")
+        result.add_column(Text(printable(column.label)), justify="right")
         if index:
             result.add_column("ratio", justify="right")
     for name in dict.fromkeys(name for column in columns for name in column.figures):
-        result.add_row(name, *(word for index, column in enumerate(columns) for word in _cells(column, name, index)))
+        # the guest's words; Text takes them as they are
+        result.add_row(
+            Text(printable(name)),
+            *(word for index, column in enumerate(columns) for word in _cells(column, name, index)),
+        )
     if len(columns) > 1 and any(column.geometric_mean() is not None for column in columns[1:]):
         result.add_section()
         result.add_row("geometric mean", *(word for i, column in enumerate(columns) for word in _mean(column, i)))

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,9 +21,13 @@ from ..boot import Request, configure
 from ..errors import GuestTimeoutError, HarnessError
 from ..machine import Plan, make_plan
 from ..machine.command import qemu_command
+from ..machine.launcher import spawn_here
+from ..machine.process import QemuProcess, interrupts_held
 
 SIGN = b"userland"
 _LIMIT = 60.0
+# The launcher that ties a command's life to ours is not the command's own time: the clock starts at this empty line.
+_TICK = ("/bin/sh", "-c", 'echo; exec "$@"', "sh")
 
 
 def commands(request: Request) -> dict[str, list[str]]:
@@ -86,40 +88,46 @@ def first_sight(command: Sequence[str], sign: bytes = SIGN, limit: float = _LIMI
         HarnessError: it can't be started, or ended without showing it.
         GuestTimeoutError: it did not show it within ``limit`` seconds.
     """
-    began = time.perf_counter()
+    if not os.access(command[0], os.X_OK):
+        raise HarnessError("can't be started", where=command[0])
+    started = None
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise HarnessError(f"can't be started: {error.strerror}", where=command[0]) from error
-    try:
-        return _watch(process, sign, began, limit)
+        with interrupts_held():
+            started = _start(command)
+        return _watch(started[1], sign, limit, " ".join(command))
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        with interrupts_held():
+            if started is not None:
+                started[0].end()
+                started[0].close()
+                os.close(started[1])
 
 
-def _watch(process: subprocess.Popen[bytes], sign: bytes, began: float, limit: float) -> float:
-    if process.stdout is None:
-        raise HarnessError("a command without output")
-    seen = b""
+def _start(command: Sequence[str]) -> tuple[QemuProcess, int]:
+    """Start ``command`` so that it dies with us; return it, and the descriptor that its output can be read from."""
+    output, theirs = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        return QemuProcess(spawn_here([*_TICK, *command], (null, theirs, null))), output
+    except OSError as error:
+        os.close(output)
+        raise HarnessError(f"can't be started: {error.strerror}", where=command[0]) from error
+    finally:
+        os.close(theirs)
+        os.close(null)
+
+
+def _watch(output: int, sign: bytes, limit: float, where: str) -> float:
+    began, seen, ticked = time.perf_counter(), b"", False
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while (left := began + limit - time.perf_counter()) > 0:
-            if not selector.select(left):
-                break
-            data = os.read(process.stdout.fileno(), 1 << 16)
+        selector.register(output, selectors.EVENT_READ)
+        while (left := began + limit - time.perf_counter()) > 0 and selector.select(left):
+            data = os.read(output, 1 << 16)
             if not data:
-                raise HarnessError("ended without reaching userland", where=str(process.args))
+                raise HarnessError("ended without reaching userland", where=where)
+            if not ticked:
+                began, ticked = time.perf_counter(), True
             seen = seen[-len(sign) :] + data
             if sign in seen:
                 return time.perf_counter() - began
-    raise GuestTimeoutError(f"no userland within {limit:g} s", where=str(process.args))
+    raise GuestTimeoutError(f"no userland within {limit:g} s", where=where)

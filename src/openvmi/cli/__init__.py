@@ -1,78 +1,73 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ``openvmi`` command: finds the sub-command's module, and turns errors into exit codes.
-
-Sub-commands are imported when they are asked for: the time from command to guest is one of the project's figures.
-"""
+"""The ``openvmi`` command: its entry point, which gives ``run`` a head start before anything else is imported."""
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
-from importlib import import_module
+from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found] # signal needs 6 ms
 
-import click
+from .._codes import INTERRUPTED
+from ..machine.early import HeadStart
 
-from .. import __version__
-from ..errors import ExitCode, OpenVmiError
-
-COMMANDS = {
-    "run": "boot a kernel, bare or under a ROM",
-    "demo": "one kernel, bare and under the ROM, shown live and compared",
-    "bench": "measure a guest under each hypervisor",
-    "trace": "read a trace: which calls, from where, how often; as tables, plots, or for other tools",
-    "diff": "compare two traces or counts; exit code 1 when they differ",
-    "replay": "feed a trace to a hypervisor written in Python, with no kernel",
-    "rom": "build, explain and verify ROM images",
-    "abi": "explain the interface, call by call",
-    "doctor": "what is here, what is missing, and the line that mends it",
-    "completion": "print the line that completes commands in your shell",
-}
-
-
-class _LazyGroup(click.Group):
-    """A group whose commands live in modules of the same name."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"{__name__}.{cmd_name}").command
-        return command if isinstance(command, click.Command) else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="openvmi")
-def cli() -> None:
-    """One kernel binary, bare or under any hypervisor: the Virtual Machine Interface."""
-
-
-def report(error: OpenVmiError) -> None:
-    """Print ``error`` on stderr: one line for what, one for the mend."""
-    click.echo(f"openvmi: {error}", err=True)
-    if error.help:
-        click.echo(f"  help: {error.help}", err=True)
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def main() -> None:
     """Entry point of the ``openvmi`` command: run it and exit with its code (:class:`openvmi.errors.ExitCode`)."""
     try:
-        status = cli.main(standalone_mode=False)
-    except OpenVmiError as error:
-        report(error)
-        status = int(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        status = int(ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("openvmi: interrupted", err=True)
-        status = int(ExitCode.INTERRUPTED)
-    sys.exit(status if isinstance(status, int) else int(ExitCode.OK))
+        status = _run()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        _say_interrupted()
+    signal(SIGINT, SIG_IGN)  # all is done but the interpreter's end, which would show a traceback
+    _settle()
+    sys.exit(status)
+
+
+def _run() -> int:
+    # imports make much that lives and little that dies: looking for garbage among it takes a tenth of their time
+    gc.set_threshold(50_000)
+    _open_streams()
+    head_start = HeadStart(sys.argv[1:])
+    try:
+        if sys.argv[1:2] == ["run"]:
+            head_start.begin()
+        from .group import execute
+
+        return execute(head_start)
+    finally:
+        head_start.discard()
+
+
+def _say_interrupted() -> None:
+    try:
+        sys.stderr.write("openvmi: interrupted\n")
+    except OSError:
+        return  # nobody to tell
+
+
+def _open_streams() -> None:
+    """Put /dev/null where the caller closed a standard stream: its number must not become another file's."""
+    for fd, (name, mode) in enumerate(_STREAMS):
+        if getattr(sys, name) is None:
+            _to_null(fd)
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for ever
+
+
+def _settle() -> None:
+    """Flush what the interpreter would flush; what can't be written was reported, and must not change the status."""
+    for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            _to_null(fd)
+
+
+def _to_null(fd: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != fd:
+        os.dup2(null, fd)
+        os.close(null)

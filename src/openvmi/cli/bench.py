@@ -16,6 +16,8 @@ from ..bench.statistics import columns
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request
 from ..errors import ExitCode, UsageError
 from ..hypervisor import NAMES
+from ..text import printable
+from ._output import Output, tell
 
 _ROUNDS = {"instructions": 2, "time": 5, "userland": 9}
 Rounds = Mapping[str, Sequence[Mapping[str, float]]]
@@ -61,6 +63,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     the rounds of all columns interleaved; `--count userland` compares the time from command to userland with QEMU's own
     command.
     """
+    output = None if json_file is None else Output(json_file)
     base = Request(
         initrd=initrd,
         append=append,
@@ -73,18 +76,18 @@ def command(  # noqa: PLR0913 - one parameter for each option
     names = _list(guests, "--guest")
     chosen = rounds or _ROUNDS[count]
     if count == "userland":
-        return _userland(names, _list(hypervisors, "--hypervisors"), base, chosen, json_file)
+        return _userland(names, _list(hypervisors, "--hypervisors"), base, chosen, output)
     run = words(_list(only, "--only") if only else [], batches)
     base = replace(base, append=f"{append} -- {run}".strip())
     taken = measure(
         subjects(names, _list(hypervisors, "--hypervisors"), base), count=count, rounds=chosen, progress=_progress()
     )
-    _show(taken, UNITS[count], json_file)
+    _show(taken, UNITS[count], output)
     return _judge_repeats(taken) if count == "instructions" else ExitCode.OK
 
 
 def _userland(
-    guests: Sequence[str], hypervisors: Sequence[str], base: Request, rounds: int, json_file: Path | None
+    guests: Sequence[str], hypervisors: Sequence[str], base: Request, rounds: int, output: Output | None
 ) -> int:
     from ..bench.userland import commands, compare
 
@@ -94,7 +97,7 @@ def _userland(
             rows = taken.setdefault(label, [{} for _ in times])
             for row, time in zip(rows, times, strict=True):
                 row.update({f"{subject.label}: {name}": value for name, value in time.items()})
-    _show(taken, "ms", json_file)
+    _show(taken, "ms", output)
     return ExitCode.OK
 
 
@@ -109,34 +112,21 @@ def _progress() -> Callable[[str], None]:
     """Return what shows a line of progress: on a terminal only, where it is overwritten."""
     if not sys.stderr.isatty():
         return lambda text: None  # noqa: ARG005 - the shape of a progress function
-    return lambda text: click.echo(f"\r\x1b[K{text} ...", err=True, nl=False)
+    return lambda text: tell(f"\r\x1b[K{text} ...", newline=False)
 
 
-def _show(taken: Rounds, unit: str, json_file: Path | None) -> None:
+def _show(taken: Rounds, unit: str, output: Output | None) -> None:
     from rich.console import Console
 
     from ..bench.render import as_dict, table
 
     if sys.stderr.isatty():
-        click.echo("\r\x1b[K", err=True, nl=False)
+        tell("\r\x1b[K", newline=False)
     figures = columns(taken)
-    if json_file is not None:
-        _write(json_file, as_dict(figures, unit))
-    if json_file is None or str(json_file) != "-":
+    if output is None or not output.to_stdout:
         Console(width=None if sys.stdout.isatty() else 140).print(table(figures, unit))
-
-
-def _write(file: Path, data: dict[str, object]) -> None:
-    import json
-
-    text = json.dumps(data, indent=2)
-    if str(file) == "-":
-        click.echo(text)
-        return
-    try:
-        file.write_text(text + "\n")
-    except OSError as error:
-        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
+    if output is not None:
+        output.write_json(as_dict(figures, unit))
 
 
 def _judge_repeats(taken: Rounds) -> int:
@@ -145,9 +135,9 @@ def _judge_repeats(taken: Rounds) -> int:
     if any(odd.values()):
         for label, names in odd.items():
             if names:
-                click.echo(f"openvmi: {label}: these did not repeat exactly: {', '.join(names)}", err=True)
+                tell(printable(f"openvmi: {label}: these did not repeat exactly: {', '.join(names)}"))
         return ExitCode.NOT_FINE
     rounds = len(next(iter(taken.values())))
     if rounds > 1:
-        click.echo(f"{rounds} rounds, identical digits", err=True)
+        tell(f"{rounds} rounds, identical digits")
     return ExitCode.OK

@@ -16,6 +16,8 @@ from ..errors import ExitCode, HarnessError
 from ..machine import Machine
 from ..machine.outcome import Outcome
 from ..report import Report, parse_report
+from ..text import printable
+from ._output import Shown, tell
 
 _HYPERVISORS = ("none", "native")
 _TITLES = {"none": "bare: no ROM in the machine", "native": "the same kernel under the ROM"}
@@ -40,7 +42,7 @@ def command(*, kernel: str, cpus: int, timeout: float) -> int:
     click.echo()
     _print_boots(boots)
     counted = Request(kernel=kernel, append=f"-- {words([], None)}", icount=True, timeout=timeout)
-    click.echo("counting instructions, bare and under the ROM ...", err=True)
+    tell("counting instructions, bare and under the ROM ...")
     taken = measure(subjects([kernel], _HYPERVISORS, counted), count="instructions", rounds=1, progress=lambda _: None)
     from rich.console import Console
 
@@ -57,30 +59,30 @@ def _show_boot(base: Request, hypervisor: str) -> _Boot:
         OpenVmiError: it can't be started, or the guest failed.
     """
     click.secho(f"\n--- {_TITLES[hypervisor]} ---", bold=True)
-    request = replace(base, hypervisor=hypervisor, append="-- check")
-    with Machine(configure(request), console_sink=_to_stdout) as machine:
+    config = configure(replace(base, hypervisor=hypervisor, append="-- check"))
+    with Machine(config, console_sink=Shown(config.timeout)) as machine:
         outcome = machine.wait()
     if outcome.exit_code not in {ExitCode.OK, ExitCode.NOT_FINE}:
-        raise outcome.error() or HarnessError(outcome.reason)
+        raise outcome.error() or HarnessError(
+            outcome.reason,
+            where=f"{base.kernel} under {hypervisor}",
+            help="a kernel for the demo exits with 0 or 1; `openvmi run` takes any",
+        )
     return _Boot(outcome, parse_report(outcome.report))
-
-
-def _to_stdout(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
 
 
 def _print_boots(boots: dict[str, _Boot]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     result = Table(box=box.SIMPLE)
     result.add_column("one kernel binary")
     for name in boots:
         result.add_column(name, justify="right")
     for title, cell in _ROWS:
-        result.add_row(title, *(cell(boot) for boot in boots.values()))
+        result.add_row(title, *(Text(printable(cell(boot))) for boot in boots.values()))
     Console(width=None if sys.stdout.isatty() else 100).print(result)
 
 

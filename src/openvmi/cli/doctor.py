@@ -13,14 +13,6 @@ import click
 from ..errors import ExitCode, HarnessError
 
 PACKAGES = ("click", "pyelftools", "qemu.qmp", "rich")
-IMAGES = (
-    "openvmi.rom",
-    "openvmi-native.rom",
-    "guest.elf",
-    "guest-pae.elf",
-    "guest-plain.elf",
-    "guest-plain-pae.elf",
-)
 _OLDEST_PYTHON = (3, 11)
 # a noisy kernel's log, and the images that a build writes
 _SPACE = 64 << 20
@@ -124,7 +116,7 @@ def look_at_images() -> Iterator[Finding]:
     """The built firmware and guests, and what builds them."""
     from importlib.util import find_spec
 
-    from ..images import FOLDER, path
+    from ..images import FOLDER, IMAGES, path
 
     missing = []
     for name in IMAGES:

@@ -8,11 +8,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISBLK, S_ISREG
 
 import click
 
 from .. import images
-from ..errors import ExitCode, InputError, UsageError
+from ..errors import ExitCode, InputError
 from ..rom import (
     MAX_FILE_BYTES,
     Authority,
@@ -28,6 +29,8 @@ from ..rom import (
     rebuild,
     summary,
 )
+from ..text import printable
+from ._output import Output
 
 _MODE = click.Choice([mode.value for mode in RomMode])
 BASE_IMAGE = "openvmi.rom"
@@ -61,12 +64,13 @@ def info(file: Path, as_json: bool) -> None:
         content = {"file": str(file), "size": rom.size, "images": images, "sections": [s.as_dict() for s in sections]}
         click.echo(json.dumps(content, indent=2))
         return
-    lines = summary(rom)
-    for number, line in enumerate(lines):
-        click.echo(_printable(line))
-        for section in sections:
-            if section.image == number:
-                _show_section(section)
+    by_image: dict[int, list[Section]] = {}
+    for section in sections:
+        by_image.setdefault(section.image, []).append(section)
+    for number, line in enumerate(summary(rom)):
+        click.echo(printable(line))
+        for section in by_image[number]:
+            _show_section(section)
 
 
 @command.command()
@@ -111,8 +115,10 @@ def build(mode: str, virtual_top: int, manufacturer: str, product: str, output: 
     """Build a ROM image from the code that this package carries; no compiler is needed."""
     metadata = RomMetadata(RomMode(mode), virtual_top, manufacturer, product)
     image = rebuild(images.path(BASE_IMAGE).read_bytes(), metadata)
-    write(output, image)
-    click.echo(f"{output}: {len(image)} bytes, mode {mode}")
+    target = Output(output)
+    target.write(image)
+    if not target.to_stdout:
+        click.echo(printable(f"{output}: {len(image)} bytes, mode {mode}"))
 
 
 def read(file: Path) -> bytes:
@@ -122,28 +128,14 @@ def read(file: Path) -> bytes:
         InputError: it can't be read.
     """
     try:
-        with file.open("rb") as stream:
+        # without O_NONBLOCK a named pipe that nobody writes would be waited for
+        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:  # noqa: PTH123
+            mode = os.fstat(stream.fileno()).st_mode
+            if not (S_ISREG(mode) or S_ISBLK(mode)):
+                raise InputError("can't be read: neither a file nor a disk", where=str(file))
             return stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"can't be read: {error.strerror}", where=str(file)) from error
-
-
-def write(file: Path, image: bytes) -> None:
-    """Write ``image`` to ``file``, whole or not at all.
-
-    Raises:
-        UsageError: it can't be written; what was there before stays.
-    """
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        if file.exists() and not file.is_file():
-            file.write_bytes(image)  # a device or a pipe: nothing to replace
-            return
-        draft.write_bytes(image)
-        draft.replace(file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"can't be written: {error.strerror}", where=str(file)) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"can't be read: {getattr(error, 'strerror', error)}", where=str(file)) from error
 
 
 def _named(file: Path, parse: Callable[[], RomFile]) -> RomFile:
@@ -158,19 +150,14 @@ def _show_section(section: Section) -> None:
     click.echo(f"  {section.title}")
     for entry in section.entries:
         line = f"    {entry.offset:#08x} {entry.size:>6}  {entry.name:<17} {entry.value:<23} {entry.meaning}"
-        click.echo(_printable(line))
+        click.echo(printable(line))
 
 
 def _show_findings(file: Path, rom: RomFile, findings: list[Finding], verdicts: dict[str, bool]) -> None:
     for finding in findings:
         who = ", ".join(_AUTHORITIES[authority.value] for authority in finding.rule.authorities)
         where = f" (image {finding.image})" if len(rom.images) > 1 else ""
-        click.echo(_printable(f"{finding.rule.severity.value:<6} {finding.rule.id:<16} {finding}{where} [{who}]"))
+        click.echo(printable(f"{finding.rule.severity.value:<6} {finding.rule.id:<16} {finding}{where} [{who}]"))
         click.echo(f"{'':<23} {finding.rule.source}")
     for authority, fine in verdicts.items():
-        click.echo(f"{file}: {_AUTHORITIES[authority]}: {'takes it' if fine else 'would not run it'}")
-
-
-def _printable(text: str) -> str:
-    """Return ``text`` with what a terminal might obey escaped: names in a ROM are anybody's."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+        click.echo(f"{printable(str(file))}: {_AUTHORITIES[authority]}: {'takes it' if fine else 'would not run it'}")

@@ -19,12 +19,16 @@ from ..boot import BUNDLED, DEFAULT_KERNEL, Request, configure
 from ..errors import ExitCode, UsageError
 from ..hypervisor import NAMES
 from ..machine import Machine, make_plan
+from ..text import printable
+from ._output import Output, Shown, refuse_overwriting, tell
 
 if TYPE_CHECKING:
+    from ..machine import HeadStart
     from ..machine.outcome import Outcome
 
 _SECONDS = 60.0
 _SECONDS_AT_A_TERMINAL = 3600.0
+_FAILS_SHOWN = 20
 PATH = click.Path(path_type=Path)
 
 
@@ -41,11 +45,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--accel", default="auto", show_default=True, type=click.Choice(["auto", "tcg", "kvm"]))
 @click.option("--icount", is_flag=True, help="Count instructions: the guest's clocks repeat exactly.")
 @click.option("--timeout", type=float, metavar="S", help="Wall-clock limit.  [default: 60, at a terminal 3600]")
-@click.option("--json", "json_file", type=PATH, help="Write what happened to this file; - for stdout.")
+@click.option("--json", "json_file", type=PATH, help="Write what happened there; - is stdout, without the console.")
 @click.option("--console", type=PATH, help="Write the console to this file too.")
 @click.option("--quiet", is_flag=True, help="Do not show the console.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
+@click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
+    head_start: HeadStart | None,
     *,
     kernel: str,
     initrd: Path | None,
@@ -84,26 +90,34 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    _check_json(json_file)
-    machine = Machine(config, console_sink=None if quiet else _show, command_start=began)
+    inputs = [path for path in (config.kernel, config.initrd, *config.option_roms) if path is not None]
+    refuse_overwriting({"--json": json_file, "--console": console}, [Path(path) for path in inputs])
+    output = None if json_file is None else Output(json_file)
+    machine = Machine(
+        config,
+        console_sink=None if quiet or str(json_file) == "-" else Shown(config.timeout),
+        command_start=began,
+        head_start=head_start if json_file is None else None,
+    )
     outcome = _run(machine)
-    _tell(machine, request, outcome, json_file)
-    return outcome.exit_code
+    _tell(machine, request, outcome)
+    return int(outcome.exit_code) if output is None else _write(output, machine, request, outcome)
 
 
 def _run(machine: Machine) -> Outcome:
     with machine:
-        _announce(machine)
         if not sys.stdin.isatty():
+            _announce(machine)
             return machine.wait()
         from ..machine.terminal import Terminal
 
-        with Terminal(machine):
+        with Terminal(machine) as terminal:
+            _announce(machine, "; every key goes to the guest, Ctrl-A x ends it" if terminal.active else "")
             return machine.wait()
 
 
 def _default_limit() -> float:
-    return _SECONDS_AT_A_TERMINAL if sys.stdin is not None and sys.stdin.isatty() else _SECONDS
+    return _SECONDS_AT_A_TERMINAL if sys.stdin.isatty() else _SECONDS
 
 
 def _process_start() -> int:
@@ -116,46 +130,47 @@ def _process_start() -> int:
     return time.monotonic_ns() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_boot)
 
 
-def _show(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-
-
-def _announce(machine: Machine) -> None:
+def _announce(machine: Machine, keys: str = "") -> None:
     if machine.plan is not None:
         choice = machine.plan.accel
-        click.echo(f"openvmi: running on {choice.name}: {choice.reason}", err=True)
+        tell(f"openvmi: running on {choice.name}: {choice.reason}{keys}")
 
 
-def _check_json(file: Path | None) -> None:
-    """Refuse a file that can't be written before the guest has run, not after."""
-    if file is None or str(file) == "-":
-        return
+def _write(output: Output, machine: Machine, request: Request, outcome: Outcome) -> int:
+    """Write what happened; return the exit code: the guest's, unless that is 0 and the writing failed."""
+    from ..account import account
+    from ..report import parse_report
+
+    status = int(outcome.exit_code)
+    if machine.plan is None:
+        return status
     try:
-        file.open("a").close()
-    except OSError as error:
-        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
+        output.write_json(account(machine.plan, request, outcome, parse_report(outcome.report), machine.console.text))
+    except UsageError as error:
+        tell(f"openvmi: {printable(str(error))}")
+        return status or int(ExitCode.HARNESS)
+    return status
 
 
-def _tell(machine: Machine, request: Request, outcome: Outcome, json_file: Path | None) -> None:
-    from ..account import account, summary_line
+def _tell(machine: Machine, request: Request, outcome: Outcome) -> None:
+    from ..account import summary_line
     from ..report import parse_report
 
     report = parse_report(outcome.report)
     _warn_of_roms(request.roms)
-    if json_file is not None and machine.plan is not None:
-        _write_json(json_file, account(machine.plan, request, outcome, report, machine.console.text))
     for warning in outcome.warnings:
-        click.echo(f"openvmi: warning: {warning}", err=True)
+        tell(f"openvmi: warning: {printable(warning)}")
     if outcome.ok and not sys.stderr.isatty():
         return
     if not outcome.ok and machine.config.expect_report is False and outcome.status is None:
         _last_lines(outcome)
-    click.echo(f"openvmi: {summary_line(outcome, report)}", err=True)
-    for fail in report.fails:
-        click.echo(f"openvmi: failed check: {fail}", err=True)
+    tell(f"openvmi: {summary_line(outcome, report)}")
+    for fail in report.fails[:_FAILS_SHOWN]:
+        tell(f"openvmi: failed check: {printable(fail)}")
+    if len(report.fails) > _FAILS_SHOWN:
+        tell(f"openvmi: ... and {len(report.fails) - _FAILS_SHOWN} more failed checks")
     if outcome.log is not None and not outcome.ok:
-        click.echo(f"  help: the whole console is in {outcome.log}", err=True)
+        tell(f"  help: the whole console is in {printable(str(outcome.log))}")
 
 
 def _warn_of_roms(roms: tuple[Path, ...]) -> None:
@@ -165,23 +180,14 @@ def _warn_of_roms(roms: tuple[Path, ...]) -> None:
     from ..rom import Authority, refusals
 
     for path in roms:
-        for finding in refusals(path.read_bytes(), Authority.GUEST):
-            click.echo(f"openvmi: {path}: a mainline guest refuses this ROM: {finding}", err=True)
+        try:
+            image = path.read_bytes()
+        except OSError:
+            continue  # it was there when the machine started
+        for finding in refusals(image, Authority.GUEST):
+            tell(printable(f"openvmi: {path}: a mainline guest refuses this ROM: {finding}"))
 
 
 def _last_lines(outcome: Outcome) -> None:
     for line in outcome.console_tail:
-        click.echo(f"  | {line}", err=True)
-
-
-def _write_json(file: Path, data: dict[str, object]) -> None:
-    import json
-
-    text = json.dumps(data, indent=2)
-    if str(file) == "-":
-        click.echo(text)
-        return
-    try:
-        file.write_text(text + "\n")
-    except OSError as error:
-        raise UsageError(f"can't write there: {error.strerror}", where=str(file)) from error
+        tell(f"  | {line}")

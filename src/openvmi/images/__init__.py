@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The built images that a wheel carries: ROMs, bundled guests, ring-3 programs."""
+"""The built images that a wheel carries: ROMs, payloads, bundled guests, ring-3 programs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from pathlib import Path
 from ..errors import HarnessError
 
 FOLDER = Path(__file__).resolve().parent
+ROMS = ("openvmi.rom", "openvmi-native.rom", "openvmi-stubs.rom")
+PAYLOADS = ("payload-up.bin", "payload-smp.bin")
+GUESTS = ("guest.elf", "guest-pae.elf", "guest-plain.elf", "guest-plain-pae.elf")
+USER_PROGRAMS = ("args", "init", "true")
+LINUX_INITRD = "linux-initrd.cpio"
+IMAGES = (*ROMS, *PAYLOADS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
+"""Every image that is built, by its place in :data:`FOLDER`."""
 
 
 def path(name: str) -> Path:

@@ -8,41 +8,61 @@
 The main path: :func:`make_plan` checks everything, :func:`qemu_command` writes the command, ``launch`` starts it,
 ``Run`` and ``Pump`` move the bytes, ``judge`` says how it ended.
 
-What is only needed once QEMU runs is imported then, so that it loads while the guest boots.
+Everything here is imported when it is first asked for: what is only needed once QEMU runs loads while the guest boots,
+and a head start (``early``) needs next to nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from .accel import Choice, KvmAnswer, choose_accelerator, probe_kvm
-from .command import qemu_command, shell_line
-from .config import Drive, MachineConfig, Nic, SharedDevice, StrPath
-from .inputs import check_inputs
-from .kernel import KernelInfo, inspect_kernel
-from .machine import Machine
-from .plan import Plan, make_plan
-from .qemu import Qemu, find_qemu
-
+TYPE_CHECKING = False  # typing takes some milliseconds to import
 if TYPE_CHECKING:
+    from .accel import Choice, KvmAnswer, choose_accelerator, probe_kvm
     from .channel import ResultChannel, ResultLine
+    from .command import qemu_command, shell_line
+    from .config import Drive, MachineConfig, Nic, SharedDevice, StrPath
     from .console import Console
+    from .early import HeadStart
+    from .inputs import check_inputs
+    from .kernel import KernelInfo, inspect_kernel
+    from .machine import Machine
     from .outcome import How, Outcome, Times
+    from .plan import Plan, make_plan
+    from .qemu import Qemu, find_qemu
     from .qmp import Qmp, QmpEvent
     from .ram import GuestRam
     from .terminal import Terminal
 
-_LATER = {
+_HOME = {
+    "Choice": "accel",
     "Console": "console",
+    "Drive": "config",
     "GuestRam": "ram",
+    "HeadStart": "early",
     "How": "outcome",
+    "KernelInfo": "kernel",
+    "KvmAnswer": "accel",
+    "Machine": "machine",
+    "MachineConfig": "config",
+    "Nic": "config",
     "Outcome": "outcome",
+    "Plan": "plan",
+    "Qemu": "qemu",
     "Qmp": "qmp",
     "QmpEvent": "qmp",
     "ResultChannel": "channel",
     "ResultLine": "channel",
+    "SharedDevice": "config",
+    "StrPath": "config",
     "Terminal": "terminal",
     "Times": "outcome",
+    "check_inputs": "inputs",
+    "choose_accelerator": "accel",
+    "find_qemu": "qemu",
+    "inspect_kernel": "kernel",
+    "make_plan": "plan",
+    "probe_kvm": "accel",
+    "qemu_command": "command",
+    "shell_line": "command",
 }
 
 __all__ = [
@@ -50,6 +70,7 @@ __all__ = [
     "Console",
     "Drive",
     "GuestRam",
+    "HeadStart",
     "How",
     "KernelInfo",
     "KvmAnswer",
@@ -79,8 +100,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return found

@@ -9,33 +9,48 @@ second line the answer. A cache that can't be read or written is as good as none
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # typing takes some milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def folder() -> str:
-    """Return the directory of the cached answers; it need not exist."""
+# Where nothing can be read or made: there is no home directory.
+_NOWHERE = "/dev/null"
+
+
+def folder(kind: str = "probes") -> str:
+    """Return the directory of the cached answers, or of another ``kind`` of things kept; it need not exist."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not base.startswith("/"):
         # the basedir specification: anything but an absolute path is to be ignored
         base = os.path.expanduser("~/.cache")  # noqa: PTH111 - pathlib's way raises without a home directory
-    return f"{base}/openvmi/probes"
+    if not base.startswith("/"):
+        base = _NOWHERE
+    return f"{base}/openvmi/{kind}"
 
 
-def cached(name: str, key: str, find: Callable[[], str]) -> str:
+def answer_path(name: str) -> str:
+    """Return the file of the answer called ``name``; it need not exist."""
+    return f"{folder()}/{name}"
+
+
+def cached(name: str, key: str, find: Callable[[], str], good: Callable[[str], object] = bool) -> str:
     """Return the answer called ``name``, by ``find`` unless it is known under the same ``key``.
 
     Args:
         name: file name of the answer.
         key: one line that changes when the answer may.
         find: gives the answer, one line; its errors pass through and nothing is kept.
+        good: says whether a kept answer can be one, since the file may be damaged.
     """
-    path = f"{folder()}/{name}"
+    path = answer_path(name)
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - on the start-up path
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - on the start-up path
             known, answer = file.readline().rstrip("\n"), file.readline()
     except OSError:
         known = answer = ""
-    if known == key and answer.endswith("\n"):
+    if known == key and answer.endswith("\n") and good(answer[:-1]):
         return answer[:-1]
     found = find()
     _store(path, f"{key}\n{found}\n")
@@ -46,7 +61,7 @@ def _store(path: str, text: str) -> None:
     draft = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(draft, "w", encoding="utf-8") as file:  # noqa: PTH123
+        with open(draft, "w", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
             file.write(text)
         os.replace(draft, path)  # noqa: PTH105 - whole or not at all, also with several runs at once
     except OSError:

@@ -75,8 +75,8 @@ def _end_by_elf(file: KernelFile) -> int:
     if len(file.head) < 52:
         raise InputError("a truncated ELF file", where=file.path)
     offset, entry_size, count = struct.unpack_from("<I", file.head, 28) + struct.unpack_from("<HH", file.head, 42)
-    table = file.read(offset, entry_size * count)
-    if entry_size != _PHENTSIZE or len(table) < entry_size * count:
+    table = file.read(offset, _PHENTSIZE * count)
+    if entry_size != _PHENTSIZE or len(table) < _PHENTSIZE * count:
         raise InputError("a truncated ELF file: no room for its program headers", where=file.path)
     ends = [_segment_end(file, table, index) for index in range(count)]
     if not any(ends):

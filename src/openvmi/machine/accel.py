@@ -17,6 +17,8 @@ from ..errors import HarnessError, UsageError
 from ._cache import cached
 
 DEVICE = "/dev/kvm"
+# name of the kept answer (module _cache)
+ANSWER = "kvm"
 # Native is about 15 ns including the entry, emulated about 1300: anything between is far from both.
 NATIVE_LIMIT_NS = 150.0
 _PROBE_LIMIT = 10.0
@@ -102,7 +104,7 @@ def probe_kvm() -> KvmAnswer:
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return KvmAnswer(None, None, f"no permission for {DEVICE}")
     key = f"{_boot_id()} {stat.st_rdev} {stat.st_ino} {stat.st_ctime_ns} {sys.implementation.cache_tag}"
-    return _parse(cached("kvm", key, _run_probe))
+    return _parse(cached(ANSWER, key, _run_probe))
 
 
 def _boot_id() -> str:

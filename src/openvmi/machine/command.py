@@ -107,7 +107,7 @@ def _boot(config: MachineConfig) -> list[Option]:
         boot.append(("-initrd", os.fspath(config.initrd)))
     if config.append:
         boot.append(("-append", config.append))
-    boot += [("-option-rom", _value(path)) for path in config.option_roms]
+    boot += [("-option-rom", _rom(path)) for path in config.option_roms]
     return boot
 
 
@@ -173,6 +173,11 @@ def _printable_channels() -> list[Option]:
         ("-serial", "chardev:console"),
         ("-serial", "chardev:result"),
     ]
+
+
+def _rom(path: StrPath) -> str:
+    # without its name, a value that holds an equals sign would be taken for another option
+    return ("romfile=" if "=" in os.fspath(path) else "") + _value(path)
 
 
 def _value(path: StrPath) -> str:

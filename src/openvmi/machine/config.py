@@ -9,6 +9,12 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 
+TYPE_CHECKING = False  # typing takes some milliseconds to import
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 # A path in any form. Nothing before QEMU's start imports pathlib: 3 ms of the time to the guest's first instruction.
 StrPath = str | os.PathLike[str]
 
@@ -88,7 +94,7 @@ class MachineConfig:
         share_memory: back guest RAM by a memfd, which :attr:`openvmi.machine.Machine.ram` maps.
         shared_device: a device with memory of its own, which :attr:`openvmi.machine.Machine.shared` maps.
         timeout: wall-clock limit in seconds from the start of QEMU, more than 0.
-        exit_grace: seconds that a guest has to power off after its ``exit`` or ``panic`` line.
+        exit_grace: seconds that a guest has to power off after its ``exit`` or ``panic`` line, 0 or more.
         expect_report: the guest must speak on the result channel; powering off without a word is then a failure.
         console_log: file for the console; otherwise a temporary one, kept when the machine fails.
         keep_log: keep the temporary log even when all went well.
@@ -96,7 +102,7 @@ class MachineConfig:
         extra_args: passed to QEMU as they are, last.
 
     Raises:
-        UsageError: a number or name is out of its range.
+        UsageError: a number or name is out of its range, or something is not of its kind.
     """
 
     kernel: StrPath
@@ -122,15 +128,30 @@ class MachineConfig:
     extra_args: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_words()
         _in_range("memory in MiB", self.memory_mib, MEMORY_MIN_MIB, MEMORY_MAX_MIB)
         _in_range("number of CPUs", self.cpus, 1, CPUS_MAX)
         _one_of("accelerator", self.accel, ACCELERATORS)
         _one_of("paging mode", self.paging, PAGING_MODES)
-        # written so that a NaN is refused as well
-        if not 0 < self.timeout < float("inf"):
-            raise UsageError("the time limit must be a number of seconds above 0", where=str(self.timeout))
-        if "\0" in self.append:
-            raise UsageError("a kernel command line can't hold a zero byte", where="append")
+        _seconds("time limit", self.timeout)
+        _seconds("time to power off", self.exit_grace)
+        if self.timeout == 0:
+            raise UsageError("the time limit must be above 0 seconds", where=str(self.timeout))
+
+    def _check_words(self) -> None:
+        for name in ("append", "cpu_model", "accel", "paging"):
+            _word(name, getattr(self, name), paths=False)
+        for name in ("kernel", "initrd", "console_log", "qemu"):
+            path = getattr(self, name)
+            if path is not None or name == "kernel":
+                _word(name, path)
+        for drive in _tuple("drives", self.drives, Drive):
+            _word("drives", drive.path)
+        for path in _tuple("option_roms", self.option_roms, str | os.PathLike):
+            _word("option_roms", path)
+        for word in _tuple("extra_args", self.extra_args, str):
+            _word("extra_args", word, paths=False)
+        _tuple("nics", self.nics, Nic)
 
     @property
     def memory(self) -> int:
@@ -138,8 +159,32 @@ class MachineConfig:
         return self.memory_mib * MIB
 
 
+def _word(name: str, value: object, *, paths: bool = True) -> None:
+    """Refuse what can't be an argument of a program; file names that are not UTF-8 can (PEP 383)."""
+    if not isinstance(value, str) and not (paths and isinstance(value, os.PathLike)):
+        raise UsageError(f"not text, but {type(value).__name__}", where=name)
+    try:
+        encoded = os.fsencode(value)
+    except UnicodeError as error:
+        raise UsageError("this text can't be encoded", where=name) from error
+    if b"\0" in encoded:
+        raise UsageError("it can't hold a zero byte", where=name)
+
+
+def _tuple(name: str, values: tuple[T, ...], kind: object) -> tuple[T, ...]:
+    if not isinstance(values, tuple | list) or not all(isinstance(value, kind) for value in values):  # type: ignore[arg-type] # a class or a union
+        raise UsageError("not a tuple of what it has to hold", where=name)
+    return values
+
+
+def _seconds(name: str, value: float) -> None:
+    # written so that a NaN is refused as well
+    if not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise UsageError(f"the {name} must be a number of seconds", where=str(value))
+
+
 def _in_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
+    if not isinstance(value, int) or not low <= value <= high:
         raise UsageError(f"{name} must be from {low} to {high}", where=str(value))
 
 

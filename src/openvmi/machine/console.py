@@ -15,6 +15,8 @@ from .pump import Stop
 
 _WINDOW = 256 * 1024
 TAIL_LINES = 20
+# A temporary log stays in memory up to this size: most runs end well, and need no file.
+_HELD = 64 * 1024
 
 # A guest may print anything; what is shown to people must not steer their terminal.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -24,8 +26,8 @@ class ConsoleLog:
     """The file that the whole console goes to.
 
     Args:
-        path: the file's name; None for a temporary one, which has no name until it is kept, so that nothing is left
-            behind even if this process is killed.
+        path: the file's name; None for a temporary one, which is made when needed and has no name until it
+            is kept, so that nothing is left behind even if this process is killed.
         fd: the open file, ours from now on; None exactly if ``path`` is.
     """
 
@@ -34,9 +36,18 @@ class ConsoleLog:
         self.warning = ""
         self._folder = ""
         self._fd = fd
+        self._held = bytearray()
 
     def write(self, data: bytes) -> None:
         """Append ``data``. Trouble, for example a full disk, ends the log and not the machine."""
+        if self._fd is None:
+            self._held += data
+            if len(self._held) <= _HELD:
+                return
+            data, self._held = bytes(self._held), bytearray()
+        self._store(data)
+
+    def _store(self, data: bytes) -> None:
         if self.warning:
             return
         try:
@@ -50,6 +61,9 @@ class ConsoleLog:
 
     def finish(self, *, keep: bool) -> Path | None:
         """Close the log; return its path when there is one: given by the user, or kept now."""
+        if keep and self._held:
+            held, self._held = bytes(self._held), bytearray()
+            self._store(held)
         if self._fd is None:
             return self.path
         if keep and self.path is None:
@@ -129,8 +143,12 @@ class Console:
                 self._sink = None
                 self.warning = f"the console is no longer shown: {error.strerror or error}"
 
+    def silence(self) -> None:
+        """Show nothing more: whoever shows it may be what keeps us waiting."""
+        self._sink = None
+
     def send(self, data: str | bytes) -> None:
-        """Type ``data`` into the guest's console; text goes as UTF-8."""
+        """Type ``data`` into the guest's console; text goes as UTF-8. Dropped when the machine has been closed."""
         self._write(data.encode() if isinstance(data, str) else data)
 
     def expect(self, pattern: str | bytes | re.Pattern[bytes], *, timeout: float = 10.0) -> str:

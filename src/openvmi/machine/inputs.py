@@ -17,6 +17,9 @@ _ROM_ALIGN = 2048
 # QEMU keeps the top of RAM below 4 GiB for ACPI tables and never puts an initrd there.
 _TOP_RESERVED = 256 * 1024
 _PAGE = 4096
+# With more, QEMU leaves less below 4 GiB (see low_memory): 3 GiB.
+_MOST_MIB = 0xE0000000 // MIB - 1
+_MOST_WITH_GAP_MIB = 0xC0000000 // MIB
 
 
 def check_inputs(config: MachineConfig) -> KernelInfo:
@@ -32,6 +35,7 @@ def check_inputs(config: MachineConfig) -> KernelInfo:
     _check_roms(config)
     for drive in config.drives:
         _check_drive(drive.path, file_size(drive.path, "disk image"))
+    _check_console(config)
     return kernel
 
 
@@ -49,30 +53,31 @@ def _check_memory(config: MachineConfig, kernel: KernelInfo) -> None:
         raise UsageError(
             f"{config.memory_mib} MiB of memory are too small for this kernel",
             where=os.fspath(config.kernel),
-            help=f"give at least {_mib(kernel.needs)} MiB",
+            help=_enough(kernel.needs),
         )
     if config.initrd is None:
         return
     size = file_size(config.initrd, "initrd")
+    _check_module_name(config.initrd, kernel)
     if size > config.memory:
         raise UsageError(
             f"an initrd of {size} bytes is larger than the memory of {config.memory_mib} MiB",
             where=os.fspath(config.initrd),
-            help=f"give at least {_mib(kernel.needs + size + _TOP_RESERVED)} MiB",
+            help=_enough(kernel.needs + size + _TOP_RESERVED + _PAGE),
         )
     top = min(room - _TOP_RESERVED, kernel.initrd_limit + 1)
     if kernel.needs + size + _PAGE > top:
         raise UsageError(
             f"no room for kernel and initrd ({size} bytes) in {config.memory_mib} MiB",
             where=os.fspath(config.initrd),
-            help=f"give at least {_mib(kernel.needs + size + _TOP_RESERVED + _PAGE)} MiB"
+            help=_enough(kernel.needs + size + _TOP_RESERVED + _PAGE)
             if top < kernel.initrd_limit
             else f"this kernel takes an initrd only below {kernel.initrd_limit:#x}",
         )
 
 
 def _check_append(config: MachineConfig, kernel: KernelInfo) -> None:
-    length = len(config.append.encode())
+    length = len(os.fsencode(config.append))
     if length > kernel.append_limit:
         raise UsageError(
             f"the command line has {length} bytes, and this kernel takes {kernel.append_limit}",
@@ -115,5 +120,31 @@ def _check_drive(path: StrPath, size: int) -> None:
         raise InputError(f"a raw disk image has whole sectors of 512 bytes, not {size} bytes", where=os.fspath(path))
 
 
-def _mib(size: int) -> int:
-    return -(-size // MIB)
+def _check_module_name(path: StrPath, kernel: KernelInfo) -> None:
+    """QEMU takes a multiboot kernel's initrd for a list of modules with arguments (QEMU hw/i386/multiboot.c)."""
+    if kernel.kind == "multiboot" and {" ", ","} & set(os.fspath(path)):
+        raise UsageError(
+            "the initrd of a multiboot kernel can't have blanks or commas in its path",
+            where=os.fspath(path),
+            help="give a link to it, in another directory if need be",
+        )
+
+
+def _check_console(config: MachineConfig) -> None:
+    """Refuse to write the console over what the machine is made of."""
+    if config.console_log is None or not os.path.exists(config.console_log):  # noqa: PTH110
+        return
+    initrd = () if config.initrd is None else (config.initrd,)
+    for path in (config.kernel, *initrd, *config.option_roms, *(drive.path for drive in config.drives)):
+        if os.path.samefile(path, config.console_log):  # noqa: PTH121
+            raise UsageError(
+                "the console would be written over one of the machine's own files", where=os.fspath(config.console_log)
+            )
+
+
+def _enough(size: int) -> str:
+    """Say how much memory has ``size`` bytes below 4 GiB."""
+    mib = -(-size // MIB)
+    if mib > _MOST_MIB:
+        return f"no amount of memory is enough: at most {_MOST_MIB} MiB lie below 4 GiB"
+    return f"give at least {mib} MiB" + (f", and at most {_MOST_MIB}" if mib > _MOST_WITH_GAP_MIB else "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from stat import S_ISBLK, S_ISDIR, S_ISREG
 
 from ..errors import InputError
 from .config import StrPath
@@ -109,7 +110,7 @@ def open_kernel(path: StrPath) -> KernelFile:
 
 
 def file_size(path: StrPath, what: str) -> int:
-    """Return the size of a readable regular file.
+    """Return the size of a readable regular file or block device. Never waits for anybody, as for a pipe's writer.
 
     Args:
         path: the file.
@@ -119,11 +120,19 @@ def file_size(path: StrPath, what: str) -> int:
         InputError: it is missing, empty, not a file, or can't be read.
     """
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-            size = file.seek(0, 2)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(fd).st_mode
+            # what is no file may not have an end to seek
+            size = os.lseek(fd, 0, os.SEEK_END) if S_ISREG(mode) or S_ISBLK(mode) else -1
+        finally:
+            os.close(fd)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"can't read the {what}: {reason}", where=os.fspath(path)) from error
+    if size < 0:
+        kind = "Is a directory" if S_ISDIR(mode) else "it is a pipe or a device, not a file"
+        raise InputError(f"can't read the {what}: {kind}", where=os.fspath(path))
     if size == 0:
         raise InputError(f"the {what} is empty", where=os.fspath(path))
     return size

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..errors import HarnessError, UsageError
 from .config import MachineConfig
-from .launch import launch
+from .launch import Launched, launch
 from .plan import Plan, make_plan
 from .process import interrupts_held
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from .channel import ResultChannel, ResultLine
     from .console import Console
+    from .early import HeadStart
     from .outcome import Outcome
     from .pump import Reader
     from .qmp import Qmp
@@ -37,9 +39,11 @@ class Machine:
 
     Args:
         config: what it is made of.
-        console_sink: called with each piece that the guest prints.
+        console_sink: called with each piece that the guest prints. The machine's time limit does not end a sink that
+            waits: one that writes where nobody may read has to look at :attr:`time_left`.
         on_result: called with each line of the result channel.
         command_start: time.monotonic_ns() at the start of the command, for its times; now, if not given.
+        head_start: what the command may have started early; taken over if it is this machine, ended if it is not.
         prepare: called with the memory of the shared device, all zeros, before QEMU is started.
 
     Attributes:
@@ -48,13 +52,14 @@ class Machine:
         outcome: how it ended; None while it has not.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first by name, and seldom given
         self,
         config: MachineConfig,
         *,
         console_sink: Callable[[bytes], object] | None = None,
         on_result: Callable[[ResultLine], None] | None = None,
         command_start: int | None = None,
+        head_start: HeadStart | None = None,
         prepare: Callable[[mmap], None] | None = None,
     ) -> None:
         self.config = config
@@ -63,11 +68,13 @@ class Machine:
         self._sink = console_sink
         self._on_result = on_result
         self._command_start = time.monotonic_ns() if command_start is None else command_start
+        self._head_start = head_start
         self._prepare = prepare
         self._shared: mmap | None = None
         self._run: Run | None = None
         self._ram: GuestRam | None = None
         self._qmp: Qmp | None = None
+        self._closed = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -90,10 +97,7 @@ class Machine:
         self.plan = make_plan(self.config)
         try:
             with interrupts_held():
-                launched = launch(self.plan, self._map_shared)
-                from .run import Run  # noqa: PLC0415 - all that is needed only now loads while the guest boots
-
-                self._run = Run(self.config, launched, self._sink, self._on_result)
+                self._run = self._attend(launch(self.plan, self._head_start, self._map_shared))
         except BaseException:
             self.close()
             raise
@@ -113,8 +117,12 @@ class Machine:
         return self._finish()
 
     def wait_for(self, condition: Callable[[], bool], *, timeout: float) -> bool:
-        """Carry the machine on until ``condition`` holds; False if it ends or ``timeout`` seconds pass before."""
-        return self._running().met(condition, timeout)
+        """Carry the machine on until ``condition`` holds; False if it ends or ``timeout`` seconds pass before.
+
+        Raises:
+            HarnessError: it is not running, or has been closed.
+        """
+        return self._open().met(condition, timeout)
 
     def stop(self) -> Outcome:
         """End the machine now, unless it has ended; return how it ended. Its log is not kept for that."""
@@ -125,14 +133,16 @@ class Machine:
 
     def close(self) -> None:
         """End whatever still runs and give everything back; harmless when repeated. The console can still be read."""
-        with interrupts_held():
+        with interrupts_held(), ExitStack() as parts:
+            # the last first, and each even if one before it fails
+            for part in (self._run, self._ram, self._qmp):
+                if part is not None:
+                    parts.callback(part.close)
+            self._qmp = self._ram = None
             try:
                 self._stop()
             finally:
-                for part in (self._qmp, self._ram, self._run):
-                    if part is not None:
-                        part.close()
-                self._qmp = self._ram = None
+                self._closed = self._run is not None
 
     @property
     def console(self) -> Console:
@@ -145,6 +155,11 @@ class Machine:
         return self._running().result
 
     @property
+    def time_left(self) -> float:
+        """Seconds until the machine reaches its time limit, at least 0."""
+        return self._running().time_left
+
+    @property
     def pid(self) -> int:
         """QEMU's process id."""
         return self._running().launched.process.pid
@@ -155,11 +170,12 @@ class Machine:
 
         Raises:
             UsageError: the configuration does not share it.
+            HarnessError: the machine is not running, or has been closed.
         """
         if self._ram is None:
             from .ram import GuestRam  # noqa: PLC0415 - after QEMU's start
 
-            fd = self._running().launched.wires.ram
+            fd = self._open().launched.wires.ram
             if fd is None:
                 raise UsageError("this machine's memory is not shared", help="configure it with share_memory=True")
             self._ram = GuestRam(fd, self.config.memory)
@@ -167,11 +183,15 @@ class Machine:
 
     @property
     def qmp(self) -> Qmp:
-        """QEMU's own monitor; the library for it is loaded at the first use."""
+        """QEMU's own monitor; the library for it is loaded at the first use.
+
+        Raises:
+            HarnessError: QEMU does not answer, or the machine is not running, or has been closed.
+        """
         if self._qmp is None:
             from .qmp import Qmp  # noqa: PLC0415 - 40 ms of imports
 
-            self._qmp = Qmp(self._running().launched.wires.qmp)
+            self._qmp = Qmp(self._open().launched.wires.qmp)
         return self._qmp
 
     @property
@@ -207,12 +227,30 @@ class Machine:
 
     def add_input(self, fd: int, reader: Reader) -> None:
         """Hand what can be read from ``fd`` to ``reader`` while the machine is waited for."""
-        self._running().pump.add(fd, reader, foreign=True)
+        self._open().pump.add(fd, reader, foreign=True)
 
     def remove_input(self, fd: int) -> None:
         """End :meth:`add_input`."""
         if self._run is not None:
             self._run.pump.remove(fd)
+
+    def _attend(self, launched: Launched) -> Run:
+        """Return the run of a QEMU that has been started; without one nothing of it is left."""
+        try:
+            from .run import Run  # noqa: PLC0415 - all that is needed only now loads while the guest boots
+
+            return Run(self.config, launched, self._sink, self._on_result)
+        except BaseException as error:
+            launched.close()
+            if isinstance(error, OSError | RuntimeError):  # no descriptor or no thread left
+                raise HarnessError(f"can't watch over the machine: {error}") from error
+            raise
+
+    def _open(self) -> Run:
+        """Return the run while its channels are there."""
+        if self._closed:
+            raise HarnessError("the machine has been closed", help="ask before the end of the `with` statement")
+        return self._running()
 
     def _running(self) -> Run:
         if self._run is None:

@@ -1,17 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU as a process: started without delay, never left behind.
-
-A launcher stands between: ``setpriv`` asks the host's kernel to kill QEMU when its parent dies, and a line of shell
-makes sure that the parent has not died before that. Both replace themselves, so QEMU has the process id that was
-started. posix_spawn instead of fork: no copy of this process, no Python between fork and exec, safe with threads.
-"""
+"""QEMU as a process: watched, signalled, never left behind. Module ``launcher`` says how it is started."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,18 +13,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ..errors import HarnessError
+from .launcher import spawn_here
 
-# $0 is the parent's process id as it was; a parent that died has left the launcher to another.
-_IF_PARENT_LIVES = 'test "$PPID" = "$0" && exec "$@"'
-_WITHOUT_SETPRIV = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); "
-    "os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])"
-)
 _POLL = 0.005
 
 
 class QemuProcess:
-    """A process in a process group of its own.
+    """A process in a process group of its own, which ends with it: QEMU may be started by a script that waits for it.
 
     Args:
         pid: its process id; not yet waited for.
@@ -40,18 +29,32 @@ class QemuProcess:
         self.pid = pid
         self.returncode: int | None = None
         self.pidfd = _open_pidfd(pid)
+        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
         """Return the exit status (minus the signal's number when killed by one), or None while it runs."""
-        if self.returncode is None:
-            try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:
-                # somebody else's handler took the status; that it has ended is all that is left to know
-                self.returncode = 0
-            else:
-                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
-        return self.returncode
+        with self._lock:
+            if self.returncode is None:
+                try:
+                    self.returncode = self._reap()
+                except ChildProcessError:
+                    # somebody else's handler took the status; that it has ended is all that is left to know
+                    self.returncode = 0
+            return self.returncode
+
+    def _reap(self) -> int | None:
+        """Take its status if it has ended, and what is left of its group with it: until then the number is ours."""
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        self._signal(signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def _signal(self, number: int) -> bool:
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def wait(self, seconds: float) -> int | None:
         """Wait until it has ended, at most ``seconds``; return what :meth:`poll` does."""
@@ -63,21 +66,12 @@ class QemuProcess:
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the whole group, unless it has ended."""
         if self.poll() is None:
-            try:
-                os.killpg(self.pid, number)
-            except ProcessLookupError:
-                self.poll()
+            self._signal(number)
 
     def kill_unreaped(self) -> bool:
         """Kill it from another thread than the one that waits for it; say whether that was possible."""
-        try:
-            if self.pidfd is None:
-                os.killpg(self.pid, signal.SIGKILL)
-            else:
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
+        with self._lock:
+            return self.returncode is None and self._signal(signal.SIGKILL)
 
     def end(self, grace: float = 1.0) -> None:
         """End it: SIGTERM, so that disks are flushed, and SIGKILL after ``grace`` seconds. Does not return before."""
@@ -95,54 +89,26 @@ class QemuProcess:
             self.pidfd = None
 
 
-def spawn(argv: Sequence[str], *, stdio: tuple[int, int, int], inherit: Sequence[int]) -> QemuProcess:
-    """Start a program that dies with this process.
+def spawn(argv: Sequence[str], files: Sequence[int]) -> int:
+    """Start a program that dies with this process; return its process id.
 
     The parent-death signal is tied to the thread that starts it, so other threads than the main one hand
     the start to a thread that lives as long as the process.
 
     Args:
         argv: the program and its arguments.
-        stdio: descriptors for its stdin, stdout and stderr, all above 2.
-        inherit: other descriptors that it gets, under the same numbers.
+        files: as :func:`spawn_here`.
 
     Raises:
         HarnessError: it could not be started.
     """
     try:
         if threading.current_thread() is threading.main_thread():
-            return QemuProcess(_spawn(argv, stdio, inherit))
-        return QemuProcess(_SPAWNER.call(lambda: _spawn(argv, stdio, inherit)))
-    except OSError as error:
-        raise HarnessError(f"can't start a process: {error.strerror}", where=argv[0]) from error
-
-
-def _spawn(argv: Sequence[str], stdio: tuple[int, int, int], inherit: Sequence[int]) -> int:
-    command = [*_launcher(), *argv]
-    # dup2 onto itself clears close-on-exec in the child alone: no other thread's child can inherit it meanwhile
-    actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(stdio)]
-    actions += [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherit]
-    return os.posix_spawnp(
-        command[0],
-        command,
-        os.environ,
-        file_actions=actions,
-        setpgroup=0,  # the terminal's Ctrl-C is for us, not for QEMU
-        setsigmask=[],
-        setsigdef=[signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ],
-    )
-
-
-def _launcher() -> list[str]:
-    me = str(os.getpid())
-    for folder in os.get_exec_path():
-        path = f"{folder or '.'}/setpriv"
-        if os.access(path, os.X_OK):
-            # busybox has a setpriv of its own, which can't do this
-            if "busybox" in os.path.basename(os.path.realpath(path)):  # noqa: PTH119
-                break
-            return [path, "--pdeathsig", "KILL", "/bin/sh", "-c", _IF_PARENT_LIVES, me]
-    return [sys.executable, "-I", "-S", "-c", _WITHOUT_SETPRIV, me]
+            return spawn_here(argv, files)
+        return _SPAWNER.call(lambda: spawn_here(argv, files))
+    except (OSError, RuntimeError) as error:  # RuntimeError: no thread left
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise HarnessError(f"can't start a process: {reason}", where=argv[0]) from error
 
 
 def _open_pidfd(pid: int) -> int | None:

@@ -18,6 +18,10 @@ _SMALL = 512
 # without a pidfd, QEMU's end is looked for this often
 _LOOK = 0.02
 _WRITE_AGAIN = 0.005
+# epoll counts milliseconds in 32 bits; nobody notices that a longer wait is made of several
+_LONGEST = 3600.0
+# An ended process has left at most what its channels hold. Its children may still write, and shall not keep us.
+_DRAIN_ROUNDS = 64
 
 Reader = Callable[[bytes], None]
 
@@ -81,8 +85,9 @@ class Pump:
 
     def write(self, data: bytes) -> None:
         """Send ``data``, now or while :meth:`run` runs. What nobody takes any more is dropped."""
-        self._output += data
-        self._flush()
+        if self._output_fd >= 0:
+            self._output += data
+            self._flush()
 
     def run(self, condition: Callable[[], bool], deadline: Callable[[], float]) -> Stop:
         """Carry on until ``condition`` holds, the process has ended, or time is up.
@@ -102,24 +107,29 @@ class Pump:
         return Stop.MET
 
     def drain(self) -> None:
-        """Read all that the process has left, without waiting."""
-        self._wake(float("inf"))
-        while any(self._read(key.fd, key.data) for key in self._own_keys()):
+        """Read all that the process has left, without waiting; nothing once closed."""
+        for _ in range(_DRAIN_ROUNDS):
             self._wake(float("inf"))
+            found = [self._read(key.fd, key.data) for key in self._own_keys()]
+            if not any(found):
+                return
 
     def close(self) -> None:
-        """Give the selector back; the descriptors are not ours."""
+        """Give the selector back; the descriptors are not ours, and are not touched any more."""
+        self._output_fd = -1
+        self._resting.clear()
         self._selector.close()
 
     def _own_keys(self) -> list[selectors.SelectorKey]:
-        return [key for key in self._selector.get_map().values() if key.data and key.fd not in self._foreign]
+        keys = self._selector.get_map() or {}  # None once closed
+        return [key for key in keys.values() if key.data and key.fd not in self._foreign]
 
     def _step(self, left: float) -> None:
         now = time.monotonic()
         times = [left, self._look, *(until - now for _, until in self._resting.values())]
         if self._output:
             times.append(_WRITE_AGAIN)
-        for key, _ in self._selector.select(max(0.0, min(times))):
+        for key, _ in self._selector.select(max(0.0, min(*times, _LONGEST))):
             # a reader before may have ended the machine, and all reading with it
             if key.data and key.fd in self._selector.get_map():
                 self._read(key.fd, key.data)

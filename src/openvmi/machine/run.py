@@ -52,6 +52,9 @@ class Run:
         on_result: Callable[[ResultLine], None] | None = None,
     ) -> None:
         self.launched = launched
+        self._state = _State(launched.started / 1e9 + config.timeout)
+        # first: there may be no thread left
+        self._watchdog = _Watchdog(launched.process, self._state.deadline + _WATCHDOG_LATE - time.monotonic())
         self.pump = Pump(lambda: self._process.poll() is not None, launched.process.pidfd)
         self.console = Console(ConsoleLog(config.console_log, launched.log), self.pump.write, self.until, sink)
         self.result = ResultChannel(on_result)
@@ -59,8 +62,6 @@ class Run:
         self._process = launched.process
         self._events = Events()
         self._stderr = bytearray()
-        self._state = _State(launched.started / 1e9 + config.timeout)
-        self._watchdog = _Watchdog(launched.process, config.timeout + _WATCHDOG_LATE)
         self._connect()
 
     def _connect(self) -> None:
@@ -81,12 +82,18 @@ class Run:
             return Stop.ENDED
         return stop
 
+    @property
+    def time_left(self) -> float:
+        """Seconds until the machine is ended, at least 0."""
+        return max(0.0, self._state.deadline - time.monotonic())
+
     def met(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Carry on as :meth:`until`; say whether ``condition`` came to hold."""
         return self.until(condition, seconds) is Stop.MET
 
     def interrupt(self) -> None:
-        """End the machine because somebody wants it."""
+        """End the machine because somebody wants it, even if the console's output has nowhere to go."""
+        self.console.silence()
         self._state.interrupted = self._process.poll() is None
         self._end()
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The descriptors between this process and QEMU, both ends, and who closes which.
 
-``Endpoints`` (module ``command``) says what each is for. All are close-on-exec; QEMU alone inherits its ends.
+``Endpoints`` (module ``command``) says what each is for. All are close-on-exec; QEMU alone inherits its ends, always
+under the same numbers, so that the same machine always has the same command.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import fcntl
 import os
 from _socket import socketpair  # what socket.socketpair wraps; socket itself takes 3 ms to import
-from contextlib import suppress
 
-from ..errors import HarnessError
-from .command import Endpoints
-
+# QEMU's numbers for its ends, after its stdio; ``Wires.theirs`` has them in this order.
+RESULT, EVENTS, QMP = 3, 4, 5
+# Those of guest RAM, shared device memory and wake port, as many of them as there are, in this order.
+OPTIONAL = (6, 7, 8)
+# Our numbers lie above those, so that giving QEMU one end never closes another.
+_LOWEST = 9
 # Room for what a guest prints while nobody reads; more than this the host gives no ordinary user.
 _PIPE_SIZE = 1 << 20
 # Answers the events monitor's greeting before QEMU even runs: from then on it tells events.
@@ -38,8 +41,7 @@ class Wires:
         ram: the memfd of guest RAM, or None.
         shared: the memfd of the shared device's memory, or None.
         wake: read end of the pipe behind its wake port, or None.
-        endpoints: QEMU's ends.
-        stdio: QEMU's stdin, stdout and stderr.
+        theirs: QEMU's ends: what it gets as its descriptors 0, 1, 2 ...
 
     Raises:
         HarnessError: no descriptors or no memory left.
@@ -52,6 +54,8 @@ class Wires:
             self._make(ram, shared)
         except OSError as error:
             self.close()
+            from ..errors import HarnessError  # noqa: PLC0415 - not needed for a head start
+
             raise HarnessError(f"can't make the machine's channels: {error.strerror}") from error
 
     def _make(self, ram: int, shared: int) -> None:
@@ -68,26 +72,29 @@ class Wires:
         self.events, their_events = self._sockets()
         self.qmp, their_qmp = self._sockets()
         os.write(self.events, _NEGOTIATION)
-        self.stdio = (their_in, their_out, their_err)
-        self.endpoints = Endpoints(their_result, their_events, their_qmp, self.ram, self.shared, their_wake)
+        optional = (self.ram, self.shared, their_wake)
+        ends = (their_in, their_out, their_err, their_result, their_events, their_qmp)
+        self.theirs = (*ends, *(fd for fd in optional if fd is not None))
 
     def _memory(self, name: str, size: int) -> int:
-        fd = _above_stdio(os.memfd_create(name, os.MFD_CLOEXEC))
+        fd = _out_of_the_way(os.memfd_create(name, os.MFD_CLOEXEC))
         self._ours.append(fd)
         os.ftruncate(fd, size)
         return fd
 
     def _pipe(self, *, to_guest: bool = False) -> tuple[int, int]:
         """Make a pipe; return our end, which never blocks, and QEMU's."""
-        read, write = (_above_stdio(fd) for fd in os.pipe())
+        read, write = (_out_of_the_way(fd) for fd in os.pipe())
         ours, theirs = (write, read) if to_guest else (read, write)
         self._keep(ours, theirs)
-        with suppress(OSError):  # a user with many machines at once: the usual 64 KiB do as well
+        try:  # noqa: SIM105 - contextlib takes a millisecond to import
             fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+        except OSError:
+            pass  # a user with many machines at once: the usual 64 KiB do as well
         return ours, theirs
 
     def _sockets(self) -> tuple[int, int]:
-        ours, theirs = (_above_stdio(end.detach()) for end in socketpair())
+        ours, theirs = (_out_of_the_way(end.detach()) for end in socketpair())
         self._keep(ours, theirs)
         return ours, theirs
 
@@ -95,12 +102,6 @@ class Wires:
         self._ours.append(ours)
         self._theirs.append(theirs)
         os.set_blocking(ours, False)
-
-    def inherited(self) -> list[int]:
-        """Return the descriptors that QEMU inherits besides its stdio."""
-        ends = self.endpoints
-        optional = (ends.ram, ends.shared, ends.wake)
-        return [ends.result, ends.events, ends.qmp, *(fd for fd in optional if fd is not None)]
 
     def close_theirs(self) -> None:
         """Close QEMU's ends, once it has them."""
@@ -117,10 +118,10 @@ def _close(fds: list[int]) -> None:
         os.close(fds.pop())
 
 
-def _above_stdio(fd: int) -> int:
-    """Move a descriptor out of 0-2, where it lands when this process was started without stdio."""
-    if fd > 2:
+def _out_of_the_way(fd: int) -> int:
+    """Move a descriptor above the numbers that QEMU's ends get."""
+    if fd >= _LOWEST:
         return fd
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
     os.close(fd)
     return moved

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is built from ``firmware/`` and ``guest/``, and how: the ROMs, the ring-3 programs, the kernel's variants.
 
-To add an image: a :class:`Program` here, a line in :func:`build_all`, its name in ``IMAGES``, and a line in
-``docs/architecture.md``.
+To add an image: a :class:`Program` here, a line in :func:`build_all`, its name in :data:`openvmi.images.IMAGES`, and
+a line in ``docs/architecture.md``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..images import GUESTS, LINUX_INITRD, PAYLOADS, ROMS, USER_PROGRAMS
 from .zig import Program, link
 
-USER_PROGRAMS = ("args", "init", "true")
 NATIVE_CODE = ("cpu", "interrupts", "mmu", "ports", "tables", "transfer")
-PAYLOADS: Mapping[str, int] = {"payload-up.bin": 0, "payload-smp.bin": 1}  # value of PAYLOAD_SMP
-ROM_MODES: Mapping[str, str] = {
-    "openvmi.rom": "decline",
-    "openvmi-native.rom": "native",
-    "openvmi-stubs.rom": "stubs",
-}
+PAYLOAD_SMP: Mapping[str, int] = dict(zip(PAYLOADS, (0, 1), strict=True))  # value of PAYLOAD_SMP
+ROM_MODES: Mapping[str, str] = dict(zip(ROMS, ("decline", "native", "stubs"), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +37,7 @@ class Variant:
     pae: bool
 
 
-VARIANTS = (
-    Variant("guest.elf", paravirt=True, pae=False),
-    Variant("guest-pae.elf", paravirt=True, pae=True),
-    Variant("guest-plain.elf", paravirt=False, pae=False),
-    Variant("guest-plain-pae.elf", paravirt=False, pae=True),
-)
-LINUX_INITRD = "linux-initrd.cpio"
-IMAGES = (
-    *ROM_MODES,
-    *PAYLOADS,
-    LINUX_INITRD,
-    *(f"user/{name}" for name in USER_PROGRAMS),
-    *(variant.image for variant in VARIANTS),
-)
+VARIANTS = tuple(Variant(name, paravirt="plain" not in name, pae="pae" in name) for name in GUESTS)
 
 _INCLUDES = ("firmware/include", "guest/include")
 
@@ -152,7 +135,7 @@ def build_roms(root: Path, work: Path, out: Path) -> None:
         top = wire.WIRE_BASE if mode == "decline" else 0
         image = build_image(elf.read_bytes(), RomMetadata(mode=RomMode(mode), virtual_top=top))
         (out / name).write_bytes(image)
-    for name, smp in PAYLOADS.items():
+    for name, smp in PAYLOAD_SMP.items():
         elf = work / f"{name}.elf"
         link(payload(root, smp), root, elf)
         (out / name).write_bytes(loaded_bytes(elf.read_bytes(), wire.WIRE_BASE + wire.WIRE_CODE_OFFSET))

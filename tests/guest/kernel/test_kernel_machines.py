@@ -72,6 +72,13 @@ def test_eight_cpus(vm: Vm) -> None:
     assert run(vm, cpus=8)["cpus"] == "8"
 
 
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize("patience_ms", [0, 1])
+def test_a_cpu_that_is_late_is_stopped(vm: Vm, guest: str, patience_ms: int) -> None:
+    """How many come in time is the host's matter; those that don't must not come while the next one is on its way."""
+    assert 1 <= int(run(vm, guest, append=f"apwait={patience_ms}", cpus=8)["cpus"]) <= 8
+
+
 # The kernel maps what fits between 3 GiB and the top of the address space, less 16 MiB.
 @pytest.mark.parametrize(
     ("memory", "guest", "mapped"),
@@ -82,7 +89,17 @@ def test_memory_sizes(vm: Vm, memory: int, guest: str, mapped: int) -> None:
 
 
 @pytest.mark.parametrize("guest", GUESTS)
-@pytest.mark.parametrize(("top", "mapped"), [(0xF0000000, "748"), (0xFC000000, "940")])
+@pytest.mark.parametrize(
+    ("top", "mapped"),
+    # The last three: the mappings below the top would lie in two page tables, or begin one.
+    [
+        (0xF0000000, "748"),
+        (0xFC000000, "940"),
+        (0xFC003000, "944"),
+        (0xFC004000, "944"),
+        (0xFC005000, "944"),
+    ],
+)
 def test_a_hypervisor_reserves_the_top(vm: Vm, tmp_path: Path, guest: str, top: int, mapped: str) -> None:
     metadata = RomMetadata(mode=RomMode.STUBS, virtual_top=top)
     rom = tmp_path / "reserving.rom"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from openvmi.machine import How, Machine, MachineConfig, process
+from openvmi.machine import How, Machine, MachineConfig, launcher
 
 from .kernels import COM1, POWER_OFF, SPIN, say, wait_for
 
@@ -148,10 +148,10 @@ class vm_closed:  # noqa: N801 - reads like contextlib.closing
 
 
 def test_without_setpriv(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = process._launcher()
+    words = launcher._launcher()
     assert words[0].endswith("setpriv")
     monkeypatch.setattr(os, "get_exec_path", lambda: ["/nonexistent"])
-    assert process._launcher()[0] == sys.executable
+    assert launcher._launcher()[0] == sys.executable
     with Machine(guest(POWER_OFF, timeout=5.0)) as vm:
         assert vm.wait().ok
 

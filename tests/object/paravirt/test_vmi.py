@@ -12,6 +12,7 @@ import pytest
 
 from openvmi.abi import Call, RelocType
 
+from ...mainline import order
 from .harness import (
     CLOBBER_BITS,
     KERNEL_BASE,
@@ -29,45 +30,6 @@ from .harness import (
 )
 
 NONE, CALL, JUMP, NOP = RelocType.NONE, RelocType.CALL_REL, RelocType.JUMP_REL, RelocType.NOP
-# Mainline 2.6.32 with SMP and local APIC (vmi-abi.md 6.4), by number.
-BEFORE_MMU = [
-    0,
-    28,
-    25,
-    24,
-    19,
-    20,
-    21,
-    22,
-    15,
-    16,
-    17,
-    18,
-    31,
-    32,
-    30,
-    29,
-    23,
-    27,
-    6,
-    4,
-    3,
-    5,
-    7,
-    9,
-    10,
-    12,
-    11,
-    13,
-    14,
-]
-BEFORE_MMU += [61, 65, 73, 73, 73, 73, 47, 47, 46]
-AFTER_ENTRIES = [44, 45, 48, 62, 64, 63]
-CLOCKS = [66, 67, 70, 71, 68, 69]
-
-
-def order(*, pae: bool, clocks: list[int]) -> list[int]:
-    return BEFORE_MMU + ([39, 41] if pae else [38, 40]) + AFTER_ENTRIES + clocks + [35]
 
 
 def asked(guest: Guest) -> list[tuple[int, str]]:
@@ -204,7 +166,7 @@ def test_a_declining_rom_leaves_the_kernel_native(probe: Path) -> None:
 
 def test_services_are_asked_for_in_mainlines_order(active: Guest, pae: bool) -> None:  # noqa: FBT001 - a fixture
     calls = [call for call, _ in asked(active)]
-    services = order(pae=pae, clocks=CLOCKS)
+    services = order(pae=pae)
     assert calls[: len(services)] == services
     assert sorted(calls[len(services) :]) == [29, 30, 31, 32, 33, 34]
 

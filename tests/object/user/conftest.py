@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from openvmi.images import USER_PROGRAMS
 from openvmi.toolchain import link
-from openvmi.toolchain.recipes import USER_PROGRAMS, user_program
+from openvmi.toolchain.recipes import user_program
 
 ROOT = Path(__file__).resolve().parents[3]
 

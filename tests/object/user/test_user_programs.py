@@ -14,8 +14,9 @@ import pytest
 from elftools.elf.constants import P_FLAGS
 from elftools.elf.elffile import ELFFile
 
+from openvmi.images import USER_PROGRAMS
 from openvmi.toolchain import VARIANTS, link
-from openvmi.toolchain.recipes import USER_PROGRAMS, kernel, user_program
+from openvmi.toolchain.recipes import kernel, user_program
 from openvmi.toolchain.zig import arguments
 
 ROOT = Path(__file__).resolve().parents[3]

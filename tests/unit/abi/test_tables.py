@@ -10,6 +10,8 @@ from openvmi import abi
 from openvmi.abi import Call, load
 from openvmi.abi.model import CallSpec
 
+from ...mainline import order
+
 # vmi-abi.md 3.1, in the order of the numbers from 0.
 NAMES_D = """
 CPUID WRMSR RDMSR SetGDT SetLDT SetIDT SetTR GetGDT GetLDT GetIDT GetTR WriteGDTEntry WriteLDTEntry WriteIDTEntry
@@ -93,44 +95,6 @@ PRESENCE = {
     "processors": {62},
     "unclassified": {35, 36, 37, 42, 43, 71, 72},
 }
-
-# linux-vmi-guest.md "Activation": without PAE, with SMP, a local APIC and the timer.
-ASKED = [
-    *(
-        0,
-        28,
-        25,
-        24,
-        19,
-        20,
-        21,
-        22,
-        15,
-        16,
-        17,
-        18,
-        31,
-        32,
-        30,
-        29,
-        23,
-        27,
-        6,
-        4,
-        3,
-        5,
-        7,
-        9,
-        10,
-        12,
-        11,
-        13,
-        14,
-        61,
-        65,
-    ),
-    *(73, 73, 73, 73, 47, 47, 46, 38, 40, 44, 45, 48, 62, 64, 63, 66, 67, 70, 71, 68, 69, 35),
-]
 
 
 def call(name: str) -> CallSpec:
@@ -230,7 +194,7 @@ def test_the_order_in_which_linux_asks() -> None:
     asked = [
         call(query.call).number for query in load().queries if query.condition != "pae" for _ in range(query.times)
     ]
-    assert asked == ASKED
+    assert asked == order(pae=False)
     assert [query.call for query in load().queries if query.condition == "pae"] == ["SetPxELong", "UpdatePxELong"]
 
 

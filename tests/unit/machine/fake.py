@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 _SOURCE = """\
@@ -48,3 +49,18 @@ def write_fake(folder: Path, name: str = "qemu-system-i386") -> Path:
     path.write_text(f"#!{sys.executable} -IS\n{_SOURCE}")
     path.chmod(0o755)
     return path
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid: int, seconds: float = 3.0) -> bool:
+    """Say whether a process ends within some seconds; one that nobody has waited for counts as ended."""
+    deadline = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(pid)

@@ -56,6 +56,7 @@ def test_plain_machine() -> None:
         ),
         ({"initrd": Path("i,j")}, [("-initrd", "i,j")]),
         ({"option_roms": ("a,b", "c")}, [("-option-rom", "a,,b"), ("-option-rom", "c")]),
+        ({"option_roms": ("a=b,c",)}, [("-option-rom", "romfile=a=b,,c")]),
         (
             {"drives": (Drive(path="d,1", read_only=True),)},
             [

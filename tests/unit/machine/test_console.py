@@ -115,7 +115,8 @@ def test_file_system_without_nameless_files(
     steps: Steps, own_directories: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)
-    with Machine(steps("console=x", OFF)) as vm:
+    # so much that it is not held in memory
+    with Machine(steps("flood=2000", OFF)) as vm:
         assert vm.wait().log is None
     assert not list(own_directories.iterdir())
     with Machine(steps("console=x", "event=guest-reset")) as vm:

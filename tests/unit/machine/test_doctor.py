@@ -20,7 +20,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a directory with all images."""
     folder = tmp_path / "images"
     folder.mkdir()
-    for name in doctor.IMAGES:
+    for name in images.IMAGES:
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     monkeypatch.setattr(images, "FOLDER", folder)
     return folder

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from openvmi.errors import ExitCode, HarnessError, UsageError
-from openvmi.machine import Choice, KvmAnswer, accel, choose_accelerator, find_qemu, probe_kvm
+from openvmi.machine import Choice, KvmAnswer, accel, choose_accelerator, find_qemu, probe_kvm, qemu
 from openvmi.machine._cache import cached, folder
 
-from .fake import write_fake
+from .fake import gone, write_fake
 
 NATIVE = KvmAnswer(15.0, 16.0, "")
 
@@ -54,7 +55,9 @@ def test_qemu_too_old(version: str, fake_qemu: Path, monkeypatch: pytest.MonkeyP
     assert "apt-get" in caught.value.help
 
 
-@pytest.mark.parametrize(("name", "value"), [("FAKE_VERSION", "x"), ("FAKE_STATUS", "1")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("FAKE_VERSION", "x"), ("FAKE_VERSION", "9" * 5000 + ".1.1"), ("FAKE_STATUS", "1")]
+)
 def test_qemu_that_does_not_work(name: str, value: str, fake_qemu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(HarnessError, match="not a QEMU that works"):
@@ -86,6 +89,44 @@ def test_cache_that_is_damaged() -> None:
         path.write_text(text, encoding="latin-1")
         assert cached("name", "key", lambda: "fresh") == "fresh"
     assert [file.name for file in path.parent.iterdir()] == ["name"]
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    assert find_qemu(write_fake(folder)).version == find_qemu(write_fake(folder)).version == (7, 2, 9)
+
+
+def test_kept_version_that_is_damaged(fake_qemu: Path) -> None:
+    assert find_qemu(fake_qemu).version == (7, 2, 9)
+    (kept,) = Path(folder()).iterdir()
+    key = kept.read_text().splitlines()[0]
+    for text in ("x", "7", "1" * 5000 + ".2.3", "7.2.9.1"):
+        kept.write_text(f"{key}\n{text}\n")
+        assert find_qemu(fake_qemu).version == (7, 2, 9)
+
+
+@pytest.mark.parametrize("script", ["sleep 30 & echo $! > {note}; wait", "sleep 30 & echo $! > {note}", "yes"])
+def test_version_that_does_not_come(
+    script: str, tmp_path: Path, fake_qemu: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qemu, "_VERSION_LIMIT", 0.5)
+    note = tmp_path / "note"
+    fake_qemu.write_text("#!/bin/sh\n" + script.format(note=note))
+    with pytest.raises(HarnessError, match=r"--version did not end within 0\.5 s"):
+        find_qemu(fake_qemu)
+    if note.exists():
+        assert gone(int(note.read_text()))
+
+
+@pytest.mark.parametrize("home", ["", "here"])
+def test_no_home_is_no_cache(home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path.replace("~", home or "~"))
+    before = sorted(tmp_path.iterdir())
+    assert cached("name", "key", lambda: "answer") == "answer"
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_relative_cache_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

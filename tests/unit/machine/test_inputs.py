@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,25 @@ def test_missing_and_odd_files(tmp_path: Path) -> None:
         inspect_kernel("a\0b")
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("place", ["kernel", "initrd", "option_roms", "drives"])
+def test_a_pipe_is_not_waited_for(place: str, kernel: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    value = {"option_roms": (fifo,), "drives": (Drive(path=fifo),)}.get(place, fifo)
+    with pytest.raises(InputError, match="it is a pipe or a device, not a file"):
+        check_inputs(config(**{"kernel": kernel, place: value}))
+
+
+def test_a_table_of_large_entries_is_not_read(write: Callable[[bytes], Path]) -> None:
+    image = bytearray(multiboot())
+    struct.pack_into("<HH", image, 42, 0xFFFF, 0xFFFF)
+    path = write(bytes(image))
+    os.truncate(path, 5 << 30)
+    with pytest.raises(InputError, match="no room for its program headers"):
+        inspect_kernel(path)
+
+
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("noise") / "file"
@@ -139,7 +159,7 @@ def test_damaged_kernels_give_an_answer(scratch: Path, noise: bytes, offset: int
     assert info.needs >= 0
 
 
-def config(kernel: Path, **changes: object) -> MachineConfig:
+def config(kernel: object, **changes: object) -> MachineConfig:
     return MachineConfig(kernel=kernel, **changes)  # type: ignore[arg-type] # checked by each test's use
 
 
@@ -147,6 +167,45 @@ def test_memory_too_small_for_the_kernel(write: Callable[[bytes], Path]) -> None
     with pytest.raises(UsageError, match="8 MiB of memory are too small") as caught:
         check_inputs(config(write(bzimage(init_size=9 << 20)), memory_mib=8))
     assert caught.value.help == "give at least 10 MiB"
+
+
+def test_help_is_given_only_when_there_is_any(write: Callable[[bytes], Path], tmp_path: Path) -> None:
+    path = write(multiboot(memory=0xD0000000))
+    with pytest.raises(UsageError, match="4096 MiB of memory are too small") as caught:
+        check_inputs(config(path, memory_mib=4096))
+    assert caught.value.help == "give at least 3329 MiB, and at most 3583"
+    check_inputs(config(path, memory_mib=3583))
+    with pytest.raises(UsageError) as caught:
+        check_inputs(config(write(multiboot(memory=0xFFF00000 - 0x100000)), memory_mib=64))
+    assert caught.value.help.startswith("no amount of memory is enough")
+    initrd = tmp_path / "initrd"
+    initrd.touch()
+    os.truncate(initrd, 1 << 40)
+    with pytest.raises(UsageError) as caught:
+        check_inputs(config(write(multiboot()), initrd=initrd))
+    assert caught.value.help.startswith("no amount of memory is enough")
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b"])
+def test_initrd_of_a_multiboot_kernel_is_a_list_to_qemu(
+    name: str, kernel: Path, tmp_path: Path, write: Callable[[bytes], Path]
+) -> None:
+    initrd = tmp_path / name
+    initrd.write_bytes(b"x")
+    with pytest.raises(UsageError, match="can't have blanks or commas"):
+        check_inputs(config(kernel, initrd=initrd))
+    check_inputs(config(write(bzimage()), initrd=initrd))
+
+
+@pytest.mark.parametrize("place", ["kernel", "initrd", "option_roms", "drives"])
+def test_console_is_not_written_over_an_input(place: str, kernel: Path, tmp_path: Path) -> None:
+    file, link = tmp_path / "in", tmp_path / "link"
+    file.write_bytes(kernel.read_bytes() if place == "kernel" else option_rom())
+    link.hardlink_to(file)
+    value = {"option_roms": (file,), "drives": (Drive(path=file),)}.get(place, file)
+    with pytest.raises(UsageError, match="one of the machine's own files"):
+        check_inputs(config(**{"kernel": kernel, place: value, "console_log": link}))
+    check_inputs(config(**{"kernel": kernel, place: value, "console_log": tmp_path / "new"}))
 
 
 def test_initrd_larger_than_memory(kernel: Path, tmp_path: Path) -> None:
@@ -179,6 +238,13 @@ def test_the_help_for_an_initrd_is_enough(kernel: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         check_inputs(config(kernel, initrd=initrd, memory_mib=8))
     check_inputs(config(kernel, initrd=initrd, memory_mib=int(caught.value.help.split()[3])))
+
+
+def test_append_in_any_encoding(write: Callable[[bytes], Path]) -> None:
+    path = write(bzimage(cmdline_size=3))
+    check_inputs(config(path, append=os.fsdecode(b"\xff\xfe\xfd")))
+    with pytest.raises(UsageError, match="has 4 bytes"):
+        check_inputs(config(path, append="\u20acx"))
 
 
 def test_append_longer_than_the_kernel_takes(write: Callable[[bytes], Path]) -> None:
@@ -236,6 +302,23 @@ def test_drive_has_whole_sectors(kernel: Path, tmp_path: Path) -> None:
         {"timeout": float("nan")},
         {"timeout": float("inf")},
         {"append": "a\0b"},
+        {"append": "\ud800"},
+        {"append": b"x"},
+        {"memory_mib": 128.5},
+        {"memory_mib": "128"},
+        {"exit_grace": float("nan")},
+        {"exit_grace": float("inf")},
+        {"exit_grace": -1},
+        {"timeout": "5"},
+        {"console_log": "a\0b"},
+        {"qemu": "a\0b"},
+        {"initrd": 7},
+        {"extra_args": ("a\0b",)},
+        {"extra_args": "-s"},
+        {"option_roms": "file"},
+        {"option_roms": (3,)},
+        {"drives": ("disk",)},
+        {"cpu_model": None},
     ],
     ids=str,
 )

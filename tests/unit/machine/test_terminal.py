@@ -73,7 +73,7 @@ class Session:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             words = [sys.executable, "-c", self.script, *self._words]
-            os.execv(words[0], words)  # noqa: S606 - a terminal of its own is the point
+            os.execv(words[0], words)
         return self.mode()
 
     def until(self, text: bytes) -> None:

@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Return a function that runs ``openvmi rom`` with its arguments: status, standard output, standard error."""
 
     def runs(*arguments: object) -> tuple[int, str, str]:
@@ -32,7 +35,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
         assert "Traceback" not in err
         return ended.value.code, out, err
 
-    return runs
+    before = signal.getsignal(signal.SIGINT)
+    yield runs
+    signal.signal(signal.SIGINT, before)  # the command lets go of it at its end
 
 
 @pytest.fixture
@@ -152,7 +157,7 @@ def test_build_refuses(run: Run, tmp_path: Path, options: tuple[str, ...], words
 def test_build_keeps_what_it_can_not_replace(run: Run, tmp_path: Path) -> None:
     status, _, err = run("build", "-o", tmp_path / "no" / "x.rom")
     assert status == 2
-    assert "can't be written" in err
+    assert "can't write there" in err
     status, _, err = run("build", "-o", tmp_path / "images")
     assert status == 2
     status, _, err = run("build", "-o", "/dev/full")
@@ -165,3 +170,27 @@ def test_build_without_images_says_what_to_do(run: Run, tmp_path: Path, monkeypa
     status, _, err = run("build", "-o", tmp_path / "x.rom")
     assert status == 125
     assert "make images" in err
+
+
+def test_named_pipes_are_refused_and_not_waited_for(run: Run, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for words in (("info", fifo), ("verify", fifo), ("build", "-o", fifo)):
+        assert run(*words)[0] == 2
+
+
+@pytest.mark.usefixtures("base")
+@pytest.mark.parametrize("name", ["", ".", "/", "/etc/passwd/x", "loop", "x" * 252, "y" * 300])
+def test_build_into_names_that_are_odd(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    assert run("build", "-o", name)[0] == (0 if name == "x" * 252 else 2)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_info_takes_time_in_proportion_to_the_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "many.rom"
+    file.write_bytes((b"\x55\xaa\x01" + bytes(509)) * 8000)
+    began = time.monotonic()
+    assert run("info", file)[0] == 0
+    assert time.monotonic() - began < 20

@@ -141,7 +141,7 @@ def test_any_object_with_methods_will_do() -> None:
         def set_cr3(self, vcpu: ReplayVcpu, value: int) -> int:
             return value + vcpu.register("eax") + vcpu.index
 
-        def set_linear_mapping(self, vcpu: ReplayVcpu, slot: int, va: int, pages: int, pfn: int) -> None:
+        def set_linear_mapping(self, _vcpu: ReplayVcpu, slot: int, va: int, pages: int, pfn: int) -> None:
             assert (slot, va, pages, pfn) == (1, 2, 3, 0)
 
     replay = Replay(Plain(), META)

@@ -11,7 +11,7 @@ import pytest
 
 from openvmi.errors import ExitCode
 
-from ..machine.builders import multiboot
+from ..unit.machine.builders import multiboot
 from .conftest import Openvmi
 
 OFF, RESET = "event=guest-shutdown", "event=guest-reset"
@@ -110,8 +110,11 @@ def test_what_a_linux_prints_about_the_rom_is_understood(openvmi: Openvmi, kerne
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_bad_input_gets_a_clear_answer(openvmi: Openvmi, arguments: tuple[str, ...], words: str) -> None:
-    code, _, err = openvmi("run", *arguments)
+def test_bad_input_gets_a_clear_answer(openvmi: Openvmi, kernel: str, arguments: tuple[str, ...], words: str) -> None:
+    # no image that would have to be built: a kernel of the test's, and no ROM but the one that is asked for
+    given = () if "--kernel" in arguments else ("--kernel", kernel)
+    bare = () if {"--rom", "--hypervisor"} & set(arguments) else ("--hypervisor", "none")
+    code, _, err = openvmi("run", *given, *bare, *arguments)
     assert code == ExitCode.USAGE
     assert words in err
     assert "Traceback" not in err

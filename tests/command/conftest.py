@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..machine.fake import write_fake
+from ..unit.machine.fake import write_fake
 
 Openvmi = Callable[..., tuple[int, str, str]]
 
