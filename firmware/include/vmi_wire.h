@@ -9,14 +9,14 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xbc02cdb3
+#define VMI_WIRE_HASH 0xc551a73b
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
 #define VMI_WIRE_MAGIC_LOW          0x6e65706f  /* 'open', the first half of the header's magic */
 #define VMI_WIRE_MAGIC_HIGH         0x696d76    /* 'vmi' and a NUL, the second half */
-#define VMI_WIRE_BASE               0xff000000  /* linear address of the hole: virtual_top of the ROM */
-#define VMI_WIRE_SIZE               0x1000000   /* bytes of the hole and of the device's memory */
+#define VMI_WIRE_BASE               0xfe000000  /* linear address of the hole: virtual_top of the ROM */
+#define VMI_WIRE_SIZE               0x2000000   /* bytes of the hole and of the device's memory */
 #define VMI_WIRE_BAR                0xe0000000  /* physical address that the ROM gives the memory */
 /* device and vendor of the shared device, as in its configuration space */
 #define VMI_WIRE_PCI_ID             0x11101af4
@@ -25,17 +25,27 @@
 #define VMI_WIRE_CALLS              80          /* room for calls in every table; numbers of calls are below */
 #define VMI_WIRE_CODE_OFFSET        0x1000      /* the payload */
 #define VMI_WIRE_CODE_SIZE          0xf000      /* room for it */
-#define VMI_WIRE_TABLES_OFFSET      0x10000     /* page tables of the hole, 4-byte entries: 4 pages */
-#define VMI_WIRE_TABLES_PAE_OFFSET  0x14000     /* page tables of the hole, 8-byte entries: 8 pages */
+#define VMI_WIRE_TABLES_OFFSET      0x10000     /* page tables of the hole, 4-byte entries: 8 pages */
+#define VMI_WIRE_TABLES_PAE_OFFSET  0x18000     /* page tables of the hole, 8-byte entries: 16 pages */
 /* which CPU has which GDT: WIRE_GDTS entries of a GDT's address and its CPU's area */
-#define VMI_WIRE_GDTS_OFFSET        0x1c000
+#define VMI_WIRE_GDTS_OFFSET        0x28000
 #define VMI_WIRE_GDTS               256         /* entries there */
-#define VMI_WIRE_CPUS_OFFSET        0x20000     /* areas of the CPUs, one after the other */
+/* call sites of the guest that the payload has made into instructions: WIRE_SITES records */
+#define VMI_WIRE_SITES_OFFSET       0x30000
+#define VMI_WIRE_SITES              8192        /* records there */
+#define VMI_WIRE_CPUS_OFFSET        0x40000     /* areas of the CPUs, one after the other */
 #define VMI_WIRE_CPU_SIZE           0x1000      /* of each: a mailbox, a ring's header, counters */
 #define VMI_WIRE_CPU_RING           0x40        /* offset of the ring's header in a CPU's area; the mailbox is at 0 */
 /* offset of the counters in a CPU's area: WIRE_CALLS numbers of 64 bits */
 #define VMI_WIRE_CPU_COUNTERS       0x100
+/* a page of each CPU through which it writes to a site: its page table entry says where */
+#define VMI_WIRE_WINDOWS_OFFSET     0x80000
 #define VMI_WIRE_RINGS_OFFSET       0x100000    /* records of the rings; where each begins is in its header */
+/* 16 MiB of jumps to stubs, one where the displacement of each site leads when its first byte is that of a call */
+#define VMI_WIRE_MIRROR_OFFSET      0x1000000
+#define VMI_WIRE_SITE_BATCH         32          /* sites that are switched while the guest waits */
+/* bit of a mode: whoever makes this call switches a batch of sites first */
+#define VMI_WIRE_MODE_WORK          0x80
 #define VMI_WIRE_RING_SLACK         64          /* records of a ring kept free for writers that interrupt one another */
 #define VMI_WIRE_PHASE_MASK         3           /* phase in a mailbox's state; the rest is the request's number */
 
@@ -44,6 +54,8 @@
 #define VMI_WIRE_MODE_COUNT         1           /* counted, then done */
 #define VMI_WIRE_MODE_TRACE         2           /* recorded in the ring and counted, then done */
 #define VMI_WIRE_MODE_UPCALL        3           /* the brain is asked */
+/* calls 29-32: done at once, and the call's site becomes the instruction */
+#define VMI_WIRE_MODE_INLINE        4
 
 /* how get_reloc answers, chosen before the guest starts */
 #define VMI_WIRE_PATH_NONE          0           /* the guest keeps its own instruction */
@@ -100,7 +112,13 @@
 #define VMI_WIRE_HEADER_asleep_OFFSET 68
 #define VMI_WIRE_HEADER_hold_OFFSET 72
 #define VMI_WIRE_HEADER_guest_cr4_OFFSET 76
-#define VMI_WIRE_HEADER_unused1_OFFSET 80
+#define VMI_WIRE_HEADER_low_memory_OFFSET 80
+#define VMI_WIRE_HEADER_sites_OFFSET 84
+#define VMI_WIRE_HEADER_work_OFFSET 88
+#define VMI_WIRE_HEADER_worked_OFFSET 92
+#define VMI_WIRE_HEADER_cursor_OFFSET 96
+#define VMI_WIRE_HEADER_worker_OFFSET 100
+#define VMI_WIRE_HEADER_unused1_OFFSET 104
 #define VMI_WIRE_HEADER_modes_OFFSET 128
 #define VMI_WIRE_HEADER_unused2_OFFSET 208
 #define VMI_WIRE_HEADER_paths_OFFSET 256
@@ -146,6 +164,11 @@
 #define VMI_WIRE_RING_tail_OFFSET   64
 #define VMI_WIRE_RING_unused2_OFFSET 68
 
+/* struct vmi_wire_site: size and offsets in bytes */
+#define VMI_WIRE_SITE_SIZE          8
+#define VMI_WIRE_SITE_address_OFFSET 0
+#define VMI_WIRE_SITE_call_OFFSET   4
+
 /* struct vmi_wire_record: size and offsets in bytes */
 #define VMI_WIRE_RECORD_SIZE        32
 #define VMI_WIRE_RECORD_time_OFFSET 0
@@ -189,7 +212,13 @@ struct vmi_wire_header {
     unsigned int asleep;                    /* the brain wants to be woken */
     unsigned int hold;                      /* the brain is slow on purpose: wait without limit */
     unsigned int guest_cr4;                 /* written by the ROM: CR4, whose PAE says how to read page tables */
-    unsigned char unused1[48];              /* 0 */
+    unsigned int low_memory;                /* bytes of RAM from 0 that the guest may map where low memory is mapped */
+    unsigned int sites;                     /* records of sites; written by the payload */
+    unsigned int work;                      /* changes when modes have changed and sites are to be switched */
+    unsigned int worked;                    /* written by the payload: the `work` that it is at */
+    unsigned int cursor;                    /* written by the payload: first site that is still to be switched for it */
+    unsigned int worker;                    /* written by the payload: 1 while a CPU switches sites */
+    unsigned char unused1[24];              /* 0 */
     unsigned char modes[80];                /* Mode of each call */
     unsigned char unused2[48];              /* 0 */
     unsigned char paths[80];                /* Path of each call */
@@ -216,6 +245,12 @@ VMI_AT(vmi_wire_header, brain, VMI_WIRE_HEADER_brain_OFFSET);
 VMI_AT(vmi_wire_header, asleep, VMI_WIRE_HEADER_asleep_OFFSET);
 VMI_AT(vmi_wire_header, hold, VMI_WIRE_HEADER_hold_OFFSET);
 VMI_AT(vmi_wire_header, guest_cr4, VMI_WIRE_HEADER_guest_cr4_OFFSET);
+VMI_AT(vmi_wire_header, low_memory, VMI_WIRE_HEADER_low_memory_OFFSET);
+VMI_AT(vmi_wire_header, sites, VMI_WIRE_HEADER_sites_OFFSET);
+VMI_AT(vmi_wire_header, work, VMI_WIRE_HEADER_work_OFFSET);
+VMI_AT(vmi_wire_header, worked, VMI_WIRE_HEADER_worked_OFFSET);
+VMI_AT(vmi_wire_header, cursor, VMI_WIRE_HEADER_cursor_OFFSET);
+VMI_AT(vmi_wire_header, worker, VMI_WIRE_HEADER_worker_OFFSET);
 VMI_AT(vmi_wire_header, unused1, VMI_WIRE_HEADER_unused1_OFFSET);
 VMI_AT(vmi_wire_header, modes, VMI_WIRE_HEADER_modes_OFFSET);
 VMI_AT(vmi_wire_header, unused2, VMI_WIRE_HEADER_unused2_OFFSET);
@@ -298,6 +333,15 @@ VMI_AT(vmi_wire_ring, serial, VMI_WIRE_RING_serial_OFFSET);
 VMI_AT(vmi_wire_ring, unused1, VMI_WIRE_RING_unused1_OFFSET);
 VMI_AT(vmi_wire_ring, tail, VMI_WIRE_RING_tail_OFFSET);
 VMI_AT(vmi_wire_ring, unused2, VMI_WIRE_RING_unused2_OFFSET);
+
+/* a call site, 5 bytes: an instruction, or the call that it was made from */
+struct vmi_wire_site {
+    unsigned int address;                   /* linear address of its first byte */
+    unsigned int call;                      /* number of the call; written last, 0 before */
+} __attribute__((packed));
+_Static_assert(sizeof(struct vmi_wire_site) == VMI_WIRE_SITE_SIZE, "vmi_wire_site: size");
+VMI_AT(vmi_wire_site, address, VMI_WIRE_SITE_address_OFFSET);
+VMI_AT(vmi_wire_site, call, VMI_WIRE_SITE_call_OFFSET);
 
 /* a call as it was traced */
 struct vmi_wire_record {

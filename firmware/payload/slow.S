@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Where a switchable stub (stubs.S) goes that is not native and not only counted: a record in this CPU's ring, or a
- * question to the brain by this CPU's mailbox. Layouts: vmi_wire.h. The other side: openvmi.hypervisor.link and .brain.
+ * Where a switchable stub (stubs.S) goes that is not native and not only counted: a record in this CPU's ring, a
+ * question to the brain by this CPU's mailbox, or work at call sites (sites.S). Layouts: vmi_wire.h. The other side: openvmi.hypervisor.link and .brain.
  */
 #include "payload.inc"
 
@@ -21,7 +21,7 @@
 
 /* payload_slow. In: [ESP] return address in the stub, [ESP+4] call number, above it the stack as the guest's call left it;
  * all registers as passed. Out: back to the stub, number dropped, to do the call natively; or straight to the guest with an
- * answer. Clobbers: flags; registers and arguments as the brain has changed them. Stack: 64 bytes. CPL 0; CS and SS only. */
+ * answer. Clobbers: flags; registers and arguments as the brain has changed them. Stack: 100 bytes. CPL 0; CS and SS only. */
 FUNCTION(payload_slow)
     pushl %ebp
     pushl %eax
@@ -29,10 +29,14 @@ FUNCTION(payload_slow)
     pushl %edx
     FIND_AREA
     movl AT_NUMBER(%esp), %ecx
+    movzbl %ss:HEADER(modes)(%ecx), %edx
+    cmpl $VMI_WIRE_MODE_INLINE, %edx
+    jae .Lrare
+.Lmode:
     LOCK incl COUNTER(0)(%ebp, %ecx, 8)
     jnz 1f
     LOCK incl COUNTER(0) + 4(%ebp, %ecx, 8)
-1:  cmpb $VMI_WIRE_MODE_TRACE, %ss:HEADER(modes)(%ecx)
+1:  cmpl $VMI_WIRE_MODE_TRACE, %edx
     ja payload_upcall
     jb .Lnative                         /* switched since the stub looked */
     movl AT_CALLER(%esp), %eax
@@ -77,6 +81,21 @@ FUNCTION(payload_slow)
 .Llost:
     LOCK incl RING(lost)(%ebp)
     jmp .Lnative
+.Lrare:
+    jne .Lwork
+    movl AT_CALLER(%esp), %eax
+    call payload_inline
+    jmp .Lnative
+.Lwork:
+    call payload_work
+    movl AT_NUMBER(%esp), %ecx
+    movzbl %ss:HEADER(modes)(%ecx), %edx
+    andl $(VMI_WIRE_MODE_WORK - 1), %edx
+    decl %edx
+    cmpl $(VMI_WIRE_MODE_UPCALL - 1), %edx
+    ja .Lnative
+    incl %edx
+    jmp .Lmode
 END(payload_slow)
 
 /* payload_upcall, tail of the above. In: EBP = area, ECX = call number, stack as AT_... has it.

@@ -16,12 +16,12 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xBC02CDB3
+WIRE_HASH: Final = 0xC551A73B
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
-WIRE_BASE: Final = 0xFF000000
-WIRE_SIZE: Final = 0x1000000
+WIRE_BASE: Final = 0xFE000000
+WIRE_SIZE: Final = 0x2000000
 WIRE_BAR: Final = 0xE0000000
 WIRE_PCI_ID: Final = 0x11101AF4
 WIRE_WAKE_PORT: Final = 0x5A0
@@ -30,14 +30,20 @@ WIRE_CALLS: Final = 80
 WIRE_CODE_OFFSET: Final = 0x1000
 WIRE_CODE_SIZE: Final = 0xF000
 WIRE_TABLES_OFFSET: Final = 0x10000
-WIRE_TABLES_PAE_OFFSET: Final = 0x14000
-WIRE_GDTS_OFFSET: Final = 0x1C000
+WIRE_TABLES_PAE_OFFSET: Final = 0x18000
+WIRE_GDTS_OFFSET: Final = 0x28000
 WIRE_GDTS: Final = 256
-WIRE_CPUS_OFFSET: Final = 0x20000
+WIRE_SITES_OFFSET: Final = 0x30000
+WIRE_SITES: Final = 8192
+WIRE_CPUS_OFFSET: Final = 0x40000
 WIRE_CPU_SIZE: Final = 0x1000
 WIRE_CPU_RING: Final = 0x40
 WIRE_CPU_COUNTERS: Final = 0x100
+WIRE_WINDOWS_OFFSET: Final = 0x80000
 WIRE_RINGS_OFFSET: Final = 0x100000
+WIRE_MIRROR_OFFSET: Final = 0x1000000
+WIRE_SITE_BATCH: Final = 32
+WIRE_MODE_WORK: Final = 0x80
 WIRE_RING_SLACK: Final = 64
 WIRE_PHASE_MASK: Final = 3
 
@@ -49,6 +55,7 @@ class Mode(IntEnum):
     COUNT = 1
     TRACE = 2
     UPCALL = 3
+    INLINE = 4
 
 
 class Path(IntEnum):
@@ -127,6 +134,12 @@ class WireHeader(Record):
         asleep: the brain wants to be woken.
         hold: the brain is slow on purpose: wait without limit.
         guest_cr4: written by the ROM: CR4, whose PAE says how to read page tables.
+        low_memory: bytes of RAM from 0 that the guest may map where low memory is mapped.
+        sites: records of sites; written by the payload.
+        work: changes when modes have changed and sites are to be switched.
+        worked: written by the payload: the `work` that it is at.
+        cursor: written by the payload: first site that is still to be switched for it.
+        worker: written by the payload: 1 while a CPU switches sites.
         unused1: 0.
         modes: Mode of each call.
         unused2: 0.
@@ -135,7 +148,7 @@ class WireHeader(Record):
     """
 
     SIZE: ClassVar[int] = 512
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIII48s80s48s80s176s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIII24s80s48s80s176s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "magic_low": 0,
@@ -158,7 +171,13 @@ class WireHeader(Record):
             "asleep": 68,
             "hold": 72,
             "guest_cr4": 76,
-            "unused1": 80,
+            "low_memory": 80,
+            "sites": 84,
+            "work": 88,
+            "worked": 92,
+            "cursor": 96,
+            "worker": 100,
+            "unused1": 104,
             "modes": 128,
             "unused2": 208,
             "paths": 256,
@@ -186,7 +205,13 @@ class WireHeader(Record):
     asleep: int = 0
     hold: int = 0
     guest_cr4: int = 0
-    unused1: bytes = bytes(48)
+    low_memory: int = 0
+    sites: int = 0
+    work: int = 0
+    worked: int = 0
+    cursor: int = 0
+    worker: int = 0
+    unused1: bytes = bytes(24)
     modes: bytes = bytes(80)
     unused2: bytes = bytes(48)
     paths: bytes = bytes(80)
@@ -332,6 +357,28 @@ class WireRing(Record):
     unused1: bytes = bytes(32)
     tail: int = 0
     unused2: bytes = bytes(124)
+
+
+@dataclass(frozen=True, slots=True)
+class WireSite(Record):
+    """A call site, 5 bytes: an instruction, or the call that it was made from.
+
+    Args:
+        address: linear address of its first byte.
+        call: number of the call; written last, 0 before.
+    """
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[Struct] = Struct("<II")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "address": 0,
+            "call": 4,
+        }
+    )
+
+    address: int = 0
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ WITHOUT_STUB: Final = frozenset(
         *(Call.GetWallclockTime, Call.WallclockUpdated, Call.SetCallbacks),
     }
 )
+FLAG_CALLS: Final = frozenset(
+    {Call.EnableInterrupts, Call.DisableInterrupts, Call.GetInterruptMask, Call.SetInterruptMask}
+)
 SWITCHABLE: Final = tuple(call for call in Call if call not in WITHOUT_STUB)
 _H: Final = {name: offset // 4 for name, offset in WireHeader.OFFSETS.items()}
 _R: Final = {name: (wire.WIRE_CPU_RING + offset) // 4 for name, offset in WireRing.OFFSETS.items()}
@@ -58,6 +61,7 @@ class Link:
         cpus: virtual CPUs, 1 to 64.
         payload: image of the payload, from :mod:`openvmi.images`.
         paths: how calls are answered; the rest as the default, switchable where there is native code.
+        low_memory: bytes of RAM from 0, below 4 GiB; 0 lets the sites of flag calls remain calls.
 
     Attributes:
         words: the memory as 32-bit words.
@@ -69,7 +73,15 @@ class Link:
         UsageError: sizes out of range.
     """
 
-    def __init__(self, memory: object, cpus: int, payload: bytes, paths: Mapping[Call, Path] | None = None) -> None:
+    def __init__(
+        self,
+        memory: object,
+        cpus: int,
+        payload: bytes,
+        paths: Mapping[Call, Path] | None = None,
+        *,
+        low_memory: int = 0,
+    ) -> None:
         self.bytes = memoryview(memory).cast("B")  # type: ignore[arg-type]
         if len(self.bytes) != wire.WIRE_SIZE:
             raise UsageError(f"the shared memory has {len(self.bytes)} bytes, not {wire.WIRE_SIZE}")
@@ -84,7 +96,11 @@ class Link:
         self._waits: dict[int, tuple[int, float]] = {}
         self._unfinished = [0] * cpus
         self._seen: dict[tuple[int, int], int] = {}
+        self._inline = low_memory > 0
+        self._working = 0
         self._set_up(payload, dict(paths or {}))
+        self.words[_H["low_memory"]] = low_memory
+        self.set_mode(Mode.NATIVE)
 
     def _set_up(self, payload: bytes, paths: dict[Call, Path]) -> None:
         head = WirePayload.unpack(payload)
@@ -111,7 +127,7 @@ class Link:
             trace_span=_WORD - 1,
             paths=_paths(paths),
             modes=bytes(wire.WIRE_CALLS),
-            unused1=bytes(48),
+            unused1=bytes(24),
             unused2=bytes(48),
             unused3=bytes(176),
         )
@@ -173,13 +189,41 @@ class Link:
 
     def mode(self, call: Call) -> Mode:
         """Return what is done with ``call``."""
-        value = self.bytes[_MODES + call]
-        return Mode(value) if value <= max(Mode) else Mode.NATIVE
+        value = self.bytes[_MODES + call] & ~wire.WIRE_MODE_WORK
+        return Mode(value) if value < Mode.INLINE else Mode.NATIVE
 
     def set_mode(self, mode: Mode, calls: Iterable[Call] = SWITCHABLE) -> None:
-        """Do ``mode`` with ``calls`` from now on, on all CPUs: one byte each, so nothing is torn."""
+        """Do ``mode`` with ``calls`` from now on, on all CPUs: one byte each, so nothing is torn.
+
+        Sites of flag calls follow when the guest makes other calls: see :meth:`settle`.
+        """
         for call in calls:
-            self.bytes[_MODES + call] = mode
+            inline = mode is Mode.NATIVE and call in FLAG_CALLS and self._inline
+            self.bytes[_MODES + call] = Mode.INLINE if inline else mode | self._working
+        if self.words[_H["sites"]] and not FLAG_CALLS.isdisjoint(calls):
+            self._begin_work()
+
+    def _begin_work(self) -> None:
+        self.words[_H["work"]] = (self.words[_H["work"]] + 1) % _WORD
+        self._set_working(wire.WIRE_MODE_WORK)
+
+    def _set_working(self, bit: int) -> None:
+        self._working = bit
+        for call in SWITCHABLE:
+            if call not in FLAG_CALLS:
+                self.bytes[_MODES + call] = self.bytes[_MODES + call] & ~wire.WIRE_MODE_WORK | bit
+
+    def settle(self) -> bool:
+        """Say whether all sites are as the modes have them; call it until they are, then nothing is lost any more.
+
+        A site that still is the instruction is neither counted nor recorded. The guest switches some at each call that
+        it makes, so one that sleeps takes its time.
+        """
+        words = self.words
+        done = words[_H["worked"]] == words[_H["work"]] and words[_H["cursor"]] >= words[_H["sites"]]
+        if self._working and done:
+            self._set_working(0)
+        return not self._working
 
     def set_trace_range(self, low: int, high: int) -> None:
         """Trace only calls whose caller is from ``low`` to below ``high``."""
