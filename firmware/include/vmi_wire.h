@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xc551a73b
+#define VMI_WIRE_HASH 0x779b6503
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -23,8 +23,9 @@
 #define VMI_WIRE_WAKE_PORT          0x5a0       /* I/O port that wakes a sleeping brain */
 #define VMI_WIRE_CPUS_MAX           64          /* virtual CPUs that the layout has room for */
 #define VMI_WIRE_CALLS              80          /* room for calls in every table; numbers of calls are below */
-#define VMI_WIRE_CODE_OFFSET        0x1000      /* the payload */
-#define VMI_WIRE_CODE_SIZE          0xf000      /* room for it */
+/* the payload; right behind the header, whose modes its stubs read: one page to look up after a TLB flush */
+#define VMI_WIRE_CODE_OFFSET        0x200
+#define VMI_WIRE_CODE_SIZE          0xfe00      /* room for it */
 #define VMI_WIRE_TABLES_OFFSET      0x10000     /* page tables of the hole, 4-byte entries: 8 pages */
 #define VMI_WIRE_TABLES_PAE_OFFSET  0x18000     /* page tables of the hole, 8-byte entries: 16 pages */
 /* which CPU has which GDT: WIRE_GDTS entries of a GDT's address and its CPU's area */
@@ -309,7 +310,7 @@ VMI_AT(vmi_wire_mailbox, cr3, VMI_WIRE_MAILBOX_cr3_OFFSET);
 
 /* header of a CPU's ring of records */
 struct vmi_wire_ring {
-    unsigned int head;                      /* number of the next record; from 1, 0 is passed over */
+    unsigned int head;                      /* number of the next record, from 1 */
     unsigned int limit;                     /* records that may wait: the ring's, less WIRE_RING_SLACK */
     unsigned int mask;                      /* records of the ring less one; a power of two less one */
     unsigned int base;                      /* linear address of its first record */
@@ -354,7 +355,7 @@ struct vmi_wire_record {
     unsigned int eax;                       /* as passed */
     unsigned int edx;                       /* as passed */
     unsigned int ecx;                       /* as passed */
-    unsigned int sequence;                  /* number of the record on its CPU, from 1; written last */
+    unsigned int sequence;                  /* number of the record on its CPU, from 1 modulo 2^32; written last */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_wire_record) == VMI_WIRE_RECORD_SIZE, "vmi_wire_record: size");
 VMI_AT(vmi_wire_record, time, VMI_WIRE_RECORD_time_OFFSET);

@@ -6,7 +6,7 @@
  */
 #include "payload.inc"
 
-    .text
+    .section .text.stubs, "ax", @progbits
 
 /* Stack of payload_slow once it has saved its registers, and with the flags on top of that. */
 #define AT_EDX 0
@@ -19,6 +19,19 @@
 #define AT_S2 32
 #define DEEPER 4
 
+/* Count the call; EBP = area, ECX = number. */
+#if PAYLOAD_SMP
+#define COUNT_CALL                                \
+    lock incl COUNTER(0)(%ebp, %ecx, 8)         ; \
+    jnz 1f                                      ; \
+    lock incl COUNTER(0) + 4(%ebp, %ecx, 8)     ; \
+1:
+#else
+#define COUNT_CALL                                \
+    addl $1, COUNTER(0)(%ebp, %ecx, 8)          ; \
+    adcl $0, COUNTER(0) + 4(%ebp, %ecx, 8)
+#endif
+
 /* payload_slow. In: [ESP] return address in the stub, [ESP+4] call number, above it the stack as the guest's call left it;
  * all registers as passed. Out: back to the stub, number dropped, to do the call natively; or straight to the guest with an
  * answer. Clobbers: flags; registers and arguments as the brain has changed them. Stack: 100 bytes. CPL 0; CS and SS only. */
@@ -30,15 +43,10 @@ FUNCTION(payload_slow)
     FIND_AREA
     movl AT_NUMBER(%esp), %ecx
     movzbl %ss:HEADER(modes)(%ecx), %edx
-    cmpl $VMI_WIRE_MODE_INLINE, %edx
-    jae .Lrare
 .Lmode:
-    LOCK incl COUNTER(0)(%ebp, %ecx, 8)
-    jnz 1f
-    LOCK incl COUNTER(0) + 4(%ebp, %ecx, 8)
-1:  cmpl $VMI_WIRE_MODE_TRACE, %edx
-    ja payload_upcall
-    jb .Lnative                         /* switched since the stub looked */
+    cmpl $VMI_WIRE_MODE_TRACE, %edx
+    jne .Lother
+    COUNT_CALL
     movl AT_CALLER(%esp), %eax
     subl %ss:HEADER(trace_low), %eax
     cmpl %ss:HEADER(trace_span), %eax
@@ -47,27 +55,25 @@ FUNCTION(payload_slow)
     subl RING(tail)(%ebp), %eax
     cmpl RING(limit)(%ebp), %eax
     jae .Llost
-2:  movl $1, %ecx
-    lock xaddl %ecx, RING(head)(%ebp)
-    testl %ecx, %ecx
-    jz 2b                               /* 0 is no number: a record that was never written has it */
-    movl AT_NUMBER(%esp), %edx
-    movb RING(cpu)(%ebp), %dh
-    orl $(VMI_WIRE_RECORD_CALL << 16), %edx
-    movl %ecx, %eax
-    andl RING(mask)(%ebp), %eax
+    movl $1, %edx
+    LOCK xaddl %edx, RING(head)(%ebp)
+    movl RING(mask)(%ebp), %eax
+    andl %edx, %eax
     shll $5, %eax
     addl RING(base)(%ebp), %eax
-    movl %eax, %ebp                     /* EBP = the record, EDX = its call, cpu and kind */
-    movl %edx, RECORD(call)(%ebp)
-    movl AT_CALLER(%esp), %eax
-    movl %eax, RECORD(caller)(%ebp)
-    movl AT_EAX(%esp), %eax
-    movl %eax, RECORD(eax)(%ebp)
-    movl AT_EDX(%esp), %eax
-    movl %eax, RECORD(edx)(%ebp)
-    movl AT_ECX(%esp), %eax
-    movl %eax, RECORD(ecx)(%ebp)
+    movb RING(cpu)(%ebp), %ch
+    orl $(VMI_WIRE_RECORD_CALL << 16), %ecx
+    movl %eax, %ebp                     /* EBP = the record, EDX = its number */
+    movl %ecx, RECORD(call)(%ebp)
+    movl AT_CALLER(%esp), %ecx
+    movl %ecx, RECORD(caller)(%ebp)
+    movl AT_EAX(%esp), %ecx
+    movl %ecx, RECORD(eax)(%ebp)
+    movl AT_EDX(%esp), %ecx
+    movl %ecx, RECORD(edx)(%ebp)
+    movl AT_ECX(%esp), %ecx
+    movl %ecx, RECORD(ecx)(%ebp)
+    movl %edx, %ecx
     rdtsc
     movl %eax, RECORD(time)(%ebp)
     movl %edx, RECORD(time) + 4(%ebp)
@@ -81,8 +87,17 @@ FUNCTION(payload_slow)
 .Llost:
     LOCK incl RING(lost)(%ebp)
     jmp .Lnative
-.Lrare:
-    jne .Lwork
+.Lother:
+    cmpl $VMI_WIRE_MODE_INLINE, %edx
+    ja .Lwork
+    je .Linline
+    subl $VMI_WIRE_MODE_COUNT, %edx
+    jb .Lnative                         /* switched since the stub looked */
+    COUNT_CALL
+    testl %edx, %edx
+    jnz payload_upcall
+    jmp .Lnative
+.Linline:
     movl AT_CALLER(%esp), %eax
     call payload_inline
     jmp .Lnative
@@ -91,12 +106,12 @@ FUNCTION(payload_slow)
     movl AT_NUMBER(%esp), %ecx
     movzbl %ss:HEADER(modes)(%ecx), %edx
     andl $(VMI_WIRE_MODE_WORK - 1), %edx
-    decl %edx
-    cmpl $(VMI_WIRE_MODE_UPCALL - 1), %edx
-    ja .Lnative
-    incl %edx
-    jmp .Lmode
+    cmpl $VMI_WIRE_MODE_INLINE, %edx
+    jbe .Lmode
+    jmp .Lnative                        /* no mode at all */
 END(payload_slow)
+
+    .text
 
 /* payload_upcall, tail of the above. In: EBP = area, ECX = call number, stack as AT_... has it.
  * One request at a time in a mailbox; who finds it taken (an NMI, a CPU mistaken for another) does the call natively. */

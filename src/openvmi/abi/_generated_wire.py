@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xC551A73B
+WIRE_HASH: Final = 0x779B6503
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -27,8 +27,8 @@ WIRE_PCI_ID: Final = 0x11101AF4
 WIRE_WAKE_PORT: Final = 0x5A0
 WIRE_CPUS_MAX: Final = 64
 WIRE_CALLS: Final = 80
-WIRE_CODE_OFFSET: Final = 0x1000
-WIRE_CODE_SIZE: Final = 0xF000
+WIRE_CODE_OFFSET: Final = 0x200
+WIRE_CODE_SIZE: Final = 0xFE00
 WIRE_TABLES_OFFSET: Final = 0x10000
 WIRE_TABLES_PAE_OFFSET: Final = 0x18000
 WIRE_GDTS_OFFSET: Final = 0x28000
@@ -315,7 +315,7 @@ class WireRing(Record):
     """Header of a CPU's ring of records.
 
     Args:
-        head: number of the next record; from 1, 0 is passed over.
+        head: number of the next record, from 1.
         limit: records that may wait: the ring's, less WIRE_RING_SLACK.
         mask: records of the ring less one; a power of two less one.
         base: linear address of its first record.
@@ -395,7 +395,7 @@ class WireRecord(Record):
         eax: as passed.
         edx: as passed.
         ecx: as passed.
-        sequence: number of the record on its CPU, from 1; written last.
+        sequence: number of the record on its CPU, from 1 modulo 2^32; written last.
     """
 
     SIZE: ClassVar[int] = 32

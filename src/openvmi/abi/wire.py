@@ -23,10 +23,14 @@ from ._generated_wire import (
     WIRE_HASH,
     WIRE_MAGIC_HIGH,
     WIRE_MAGIC_LOW,
+    WIRE_MIRROR_OFFSET,
+    WIRE_MODE_WORK,
     WIRE_PCI_ID,
     WIRE_PHASE_MASK,
     WIRE_RING_SLACK,
     WIRE_RINGS_OFFSET,
+    WIRE_SITES,
+    WIRE_SITES_OFFSET,
     WIRE_SIZE,
     WIRE_TABLES_OFFSET,
     WIRE_TABLES_PAE_OFFSET,
@@ -44,6 +48,7 @@ from ._generated_wire import (
     WirePayload,
     WireRecord,
     WireRing,
+    WireSite,
 )
 
 __all__ = [
@@ -62,10 +67,14 @@ __all__ = [
     "WIRE_HASH",
     "WIRE_MAGIC_HIGH",
     "WIRE_MAGIC_LOW",
+    "WIRE_MIRROR_OFFSET",
+    "WIRE_MODE_WORK",
     "WIRE_PCI_ID",
     "WIRE_PHASE_MASK",
     "WIRE_RINGS_OFFSET",
     "WIRE_RING_SLACK",
+    "WIRE_SITES",
+    "WIRE_SITES_OFFSET",
     "WIRE_SIZE",
     "WIRE_TABLES_OFFSET",
     "WIRE_TABLES_PAE_OFFSET",
@@ -83,4 +92,5 @@ __all__ = [
     "WirePayload",
     "WireRecord",
     "WireRing",
+    "WireSite",
 ]

@@ -286,7 +286,7 @@ class Link:
         Call again while it returns something: a ring's end divides what is ready.
         """
         ring = area(cpu) // 4
-        head, tail = self.words[ring + _R["head"]], self._tails[cpu] or 1
+        head, tail = self.words[ring + _R["head"]], self._tails[cpu]
         waiting = (head - tail) % _WORD
         if waiting > self._rings:
             self.note(f"CPU {cpu}: the ring's head is {head:#x} and its tail {tail:#x}")
@@ -327,7 +327,7 @@ def area(cpu: int) -> int:
 
 def ring_size(cpus: int) -> int:
     """Return how many records the ring of each CPU has: the largest power of two for which there is room."""
-    room = (wire.WIRE_SIZE - wire.WIRE_RINGS_OFFSET) // WireRecord.SIZE // cpus
+    room = (wire.WIRE_MIRROR_OFFSET - wire.WIRE_RINGS_OFFSET) // WireRecord.SIZE // cpus
     return 1 << room.bit_length() - 1
 
 

@@ -150,7 +150,13 @@ class Session:
 
     def _prepare(self, memory: mmap) -> None:
         name = "payload-up.bin" if self.machine.config.cpus == 1 else "payload-smp.bin"
-        self._link = Link(memory, self.machine.config.cpus, images.path(name).read_bytes(), self._paths, low_memory=min(self.machine.config.memory, 0xE0000000))
+        self._link = Link(
+            memory,
+            self.machine.config.cpus,
+            images.path(name).read_bytes(),
+            self._paths,
+            low_memory=min(self.machine.config.memory, 0xE0000000),
+        )
         for call, mode in self.hypervisor.modes.items():
             self._link.set_mode(mode, [call])
         self._link.set_mode(Mode.UPCALL, self.hypervisor.routed())
