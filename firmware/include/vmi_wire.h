@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x779b6503
+#define VMI_WIRE_HASH 0x89fb7f6a
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -47,6 +47,7 @@
 #define VMI_WIRE_SITE_BATCH         32          /* sites that are switched while the guest waits */
 /* bit of a mode: whoever makes this call switches a batch of sites first */
 #define VMI_WIRE_MODE_WORK          0x80
+#define VMI_WIRE_RING_ONE           0x40000     /* records of the ring where there is one CPU */
 #define VMI_WIRE_RING_SLACK         64          /* records of a ring kept free for writers that interrupt one another */
 #define VMI_WIRE_PHASE_MASK         3           /* phase in a mailbox's state; the rest is the request's number */
 
@@ -57,6 +58,7 @@
 #define VMI_WIRE_MODE_UPCALL        3           /* the brain is asked */
 /* calls 29-32: done at once, and the call's site becomes the instruction */
 #define VMI_WIRE_MODE_INLINE        4
+#define VMI_WIRE_MODE_RANGE         5           /* as TRACE, if the caller is in the range; counted in any case */
 
 /* how get_reloc answers, chosen before the guest starts */
 #define VMI_WIRE_PATH_NONE          0           /* the guest keeps its own instruction */
@@ -154,7 +156,7 @@
 /* struct vmi_wire_ring: size and offsets in bytes */
 #define VMI_WIRE_RING_SIZE          192
 #define VMI_WIRE_RING_head_OFFSET   0
-#define VMI_WIRE_RING_limit_OFFSET  4
+#define VMI_WIRE_RING_unused0_OFFSET 4
 #define VMI_WIRE_RING_mask_OFFSET   8
 #define VMI_WIRE_RING_base_OFFSET   12
 #define VMI_WIRE_RING_lost_OFFSET   16
@@ -162,7 +164,7 @@
 #define VMI_WIRE_RING_cpu_OFFSET    24
 #define VMI_WIRE_RING_serial_OFFSET 28
 #define VMI_WIRE_RING_unused1_OFFSET 32
-#define VMI_WIRE_RING_tail_OFFSET   64
+#define VMI_WIRE_RING_stop_OFFSET   64
 #define VMI_WIRE_RING_unused2_OFFSET 68
 
 /* struct vmi_wire_site: size and offsets in bytes */
@@ -311,7 +313,7 @@ VMI_AT(vmi_wire_mailbox, cr3, VMI_WIRE_MAILBOX_cr3_OFFSET);
 /* header of a CPU's ring of records */
 struct vmi_wire_ring {
     unsigned int head;                      /* number of the next record, from 1 */
-    unsigned int limit;                     /* records that may wait: the ring's, less WIRE_RING_SLACK */
+    unsigned int unused0;                   /* 0 */
     unsigned int mask;                      /* records of the ring less one; a power of two less one */
     unsigned int base;                      /* linear address of its first record */
     unsigned int lost;                      /* records for which there was no room */
@@ -319,12 +321,12 @@ struct vmi_wire_ring {
     unsigned int cpu;                       /* index of this CPU */
     unsigned int serial;                    /* number of the last request */
     unsigned char unused1[32];              /* 0 */
-    unsigned int tail;                      /* number of the first record that is not yet taken, by the brain */
+    unsigned int stop;                      /* number of the first record for which there is no room yet; by the brain */
     unsigned char unused2[124];             /* 0 */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_wire_ring) == VMI_WIRE_RING_SIZE, "vmi_wire_ring: size");
 VMI_AT(vmi_wire_ring, head, VMI_WIRE_RING_head_OFFSET);
-VMI_AT(vmi_wire_ring, limit, VMI_WIRE_RING_limit_OFFSET);
+VMI_AT(vmi_wire_ring, unused0, VMI_WIRE_RING_unused0_OFFSET);
 VMI_AT(vmi_wire_ring, mask, VMI_WIRE_RING_mask_OFFSET);
 VMI_AT(vmi_wire_ring, base, VMI_WIRE_RING_base_OFFSET);
 VMI_AT(vmi_wire_ring, lost, VMI_WIRE_RING_lost_OFFSET);
@@ -332,7 +334,7 @@ VMI_AT(vmi_wire_ring, lost_upcalls, VMI_WIRE_RING_lost_upcalls_OFFSET);
 VMI_AT(vmi_wire_ring, cpu, VMI_WIRE_RING_cpu_OFFSET);
 VMI_AT(vmi_wire_ring, serial, VMI_WIRE_RING_serial_OFFSET);
 VMI_AT(vmi_wire_ring, unused1, VMI_WIRE_RING_unused1_OFFSET);
-VMI_AT(vmi_wire_ring, tail, VMI_WIRE_RING_tail_OFFSET);
+VMI_AT(vmi_wire_ring, stop, VMI_WIRE_RING_stop_OFFSET);
 VMI_AT(vmi_wire_ring, unused2, VMI_WIRE_RING_unused2_OFFSET);
 
 /* a call site, 5 bytes: an instruction, or the call that it was made from */

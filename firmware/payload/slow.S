@@ -19,14 +19,27 @@
 #define AT_S2 32
 #define DEEPER 4
 
-/* Count the call; EBP = area, ECX = number. */
+/* COUNT_CALL: EBP = area, ECX = number. FIND_RECORD: EAX = the record's number; EBP becomes its address, and ECX what it
+ * says of call, CPU and kind. Clobbers: EAX. */
 #if PAYLOAD_SMP
+#define FIND_RECORD                               \
+    movb RING(cpu)(%ebp), %ch                   ; \
+    orl $(VMI_WIRE_RECORD_CALL << 16), %ecx     ; \
+    andl RING(mask)(%ebp), %eax                 ; \
+    shll $5, %eax                               ; \
+    addl RING(base)(%ebp), %eax                 ; \
+    movl %eax, %ebp
 #define COUNT_CALL                                \
     lock incl COUNTER(0)(%ebp, %ecx, 8)         ; \
     jnz 1f                                      ; \
     lock incl COUNTER(0) + 4(%ebp, %ecx, 8)     ; \
 1:
 #else
+#define FIND_RECORD                               \
+    orl $(VMI_WIRE_RECORD_CALL << 16), %ecx     ; \
+    andl $(VMI_WIRE_RING_ONE - 1), %eax         ; \
+    shll $5, %eax                               ; \
+    leal VMI_WIRE_BASE + VMI_WIRE_RINGS_OFFSET(%eax), %ebp
 #define COUNT_CALL                                \
     addl $1, COUNTER(0)(%ebp, %ecx, 8)          ; \
     adcl $0, COUNTER(0) + 4(%ebp, %ecx, 8)
@@ -42,28 +55,17 @@ FUNCTION(payload_slow)
     pushl %edx
     FIND_AREA
     movl AT_NUMBER(%esp), %ecx
-    movzbl %ss:HEADER(modes)(%ecx), %edx
-.Lmode:
-    cmpl $VMI_WIRE_MODE_TRACE, %edx
+    cmpb $VMI_WIRE_MODE_TRACE, %ss:HEADER(modes)(%ecx)
     jne .Lother
     COUNT_CALL
-    movl AT_CALLER(%esp), %eax
-    subl %ss:HEADER(trace_low), %eax
-    cmpl %ss:HEADER(trace_span), %eax
-    ja .Lnative
+.Lrecord:
     movl RING(head)(%ebp), %eax
-    subl RING(tail)(%ebp), %eax
-    cmpl RING(limit)(%ebp), %eax
-    jae .Llost
+    subl RING(stop)(%ebp), %eax
+    jns .Llost
     movl $1, %edx
     LOCK xaddl %edx, RING(head)(%ebp)
-    movl RING(mask)(%ebp), %eax
-    andl %edx, %eax
-    shll $5, %eax
-    addl RING(base)(%ebp), %eax
-    movb RING(cpu)(%ebp), %ch
-    orl $(VMI_WIRE_RECORD_CALL << 16), %ecx
-    movl %eax, %ebp                     /* EBP = the record, EDX = its number */
+    movl %edx, %eax
+    FIND_RECORD                         /* EBP = the record, EDX = its number */
     movl %ecx, RECORD(call)(%ebp)
     movl AT_CALLER(%esp), %ecx
     movl %ecx, RECORD(caller)(%ebp)
@@ -88,14 +90,26 @@ FUNCTION(payload_slow)
     LOCK incl RING(lost)(%ebp)
     jmp .Lnative
 .Lother:
+    movzbl %ss:HEADER(modes)(%ecx), %edx
+.Lmode:
     cmpl $VMI_WIRE_MODE_INLINE, %edx
-    ja .Lwork
     je .Linline
+    cmpl $VMI_WIRE_MODE_RANGE, %edx
+    ja .Lwork
     subl $VMI_WIRE_MODE_COUNT, %edx
     jb .Lnative                         /* switched since the stub looked */
+    je .Lcount
     COUNT_CALL
-    testl %edx, %edx
-    jnz payload_upcall
+    subl $(VMI_WIRE_MODE_UPCALL - VMI_WIRE_MODE_COUNT), %edx
+    jb .Lrecord
+    je payload_upcall
+    movl AT_CALLER(%esp), %eax
+    subl %ss:HEADER(trace_low), %eax
+    cmpl %ss:HEADER(trace_span), %eax
+    jbe .Lrecord
+    jmp .Lnative
+.Lcount:
+    COUNT_CALL
     jmp .Lnative
 .Linline:
     movl AT_CALLER(%esp), %eax
@@ -106,7 +120,7 @@ FUNCTION(payload_slow)
     movl AT_NUMBER(%esp), %ecx
     movzbl %ss:HEADER(modes)(%ecx), %edx
     andl $(VMI_WIRE_MODE_WORK - 1), %edx
-    cmpl $VMI_WIRE_MODE_INLINE, %edx
+    cmpl $VMI_WIRE_MODE_RANGE, %edx
     jbe .Lmode
     jmp .Lnative                        /* no mode at all */
 END(payload_slow)

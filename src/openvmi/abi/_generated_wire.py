@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x779B6503
+WIRE_HASH: Final = 0x89FB7F6A
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -44,6 +44,7 @@ WIRE_RINGS_OFFSET: Final = 0x100000
 WIRE_MIRROR_OFFSET: Final = 0x1000000
 WIRE_SITE_BATCH: Final = 32
 WIRE_MODE_WORK: Final = 0x80
+WIRE_RING_ONE: Final = 0x40000
 WIRE_RING_SLACK: Final = 64
 WIRE_PHASE_MASK: Final = 3
 
@@ -56,6 +57,7 @@ class Mode(IntEnum):
     TRACE = 2
     UPCALL = 3
     INLINE = 4
+    RANGE = 5
 
 
 class Path(IntEnum):
@@ -316,7 +318,7 @@ class WireRing(Record):
 
     Args:
         head: number of the next record, from 1.
-        limit: records that may wait: the ring's, less WIRE_RING_SLACK.
+        unused0: 0.
         mask: records of the ring less one; a power of two less one.
         base: linear address of its first record.
         lost: records for which there was no room.
@@ -324,7 +326,7 @@ class WireRing(Record):
         cpu: index of this CPU.
         serial: number of the last request.
         unused1: 0.
-        tail: number of the first record that is not yet taken, by the brain.
+        stop: number of the first record for which there is no room yet; by the brain.
         unused2: 0.
     """
 
@@ -333,7 +335,7 @@ class WireRing(Record):
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "head": 0,
-            "limit": 4,
+            "unused0": 4,
             "mask": 8,
             "base": 12,
             "lost": 16,
@@ -341,13 +343,13 @@ class WireRing(Record):
             "cpu": 24,
             "serial": 28,
             "unused1": 32,
-            "tail": 64,
+            "stop": 64,
             "unused2": 68,
         }
     )
 
     head: int = 0
-    limit: int = 0
+    unused0: int = 0
     mask: int = 0
     base: int = 0
     lost: int = 0
@@ -355,7 +357,7 @@ class WireRing(Record):
     cpu: int = 0
     serial: int = 0
     unused1: bytes = bytes(32)
-    tail: int = 0
+    stop: int = 0
     unused2: bytes = bytes(124)
 
 

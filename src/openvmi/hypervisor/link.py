@@ -98,6 +98,7 @@ class Link:
         self._seen: dict[tuple[int, int], int] = {}
         self._inline = low_memory > 0
         self._working = 0
+        self._range = False
         self._set_up(payload, dict(paths or {}))
         self.words[_H["low_memory"]] = low_memory
         self.set_mode(Mode.NATIVE)
@@ -143,10 +144,10 @@ class Link:
     def _write_ring(self, cpu: int) -> None:
         ring = WireRing(
             head=1,
-            tail=1,
+            stop=1 + self._rings - wire.WIRE_RING_SLACK,
             cpu=cpu,
             mask=self._rings - 1,
-            limit=self._rings - wire.WIRE_RING_SLACK,
+            unused0=0,
             base=wire.WIRE_BASE + self._ring_at(cpu),
         )
         at = area(cpu) + wire.WIRE_CPU_RING
@@ -190,7 +191,7 @@ class Link:
     def mode(self, call: Call) -> Mode:
         """Return what is done with ``call``."""
         value = self.bytes[_MODES + call] & ~wire.WIRE_MODE_WORK
-        return Mode(value) if value < Mode.INLINE else Mode.NATIVE
+        return Mode.TRACE if value == Mode.RANGE else Mode(value) if value < Mode.INLINE else Mode.NATIVE
 
     def set_mode(self, mode: Mode, calls: Iterable[Call] = SWITCHABLE) -> None:
         """Do ``mode`` with ``calls`` from now on, on all CPUs: one byte each, so nothing is torn.
@@ -198,10 +199,16 @@ class Link:
         Sites of flag calls follow when the guest makes other calls: see :meth:`settle`.
         """
         for call in calls:
-            inline = mode is Mode.NATIVE and call in FLAG_CALLS and self._inline
-            self.bytes[_MODES + call] = Mode.INLINE if inline else mode | self._working
+            self.bytes[_MODES + call] = self._coded(mode, call)
         if self.words[_H["sites"]] and not FLAG_CALLS.isdisjoint(calls):
             self._begin_work()
+
+    def _coded(self, mode: Mode, call: Call) -> int:
+        """Return the byte that stands for a call's mode."""
+        if call in FLAG_CALLS and mode is Mode.NATIVE and self._inline:
+            return Mode.INLINE
+        coded = Mode.RANGE if mode is Mode.TRACE and self._range else mode
+        return coded if call in FLAG_CALLS else coded | self._working
 
     def _begin_work(self) -> None:
         self.words[_H["work"]] = (self.words[_H["work"]] + 1) % _WORD
@@ -231,6 +238,8 @@ class Link:
             raise UsageError("not a range of addresses", where=f"{low:#x}-{high:#x}")
         self.words[_H["trace_low"]] = low
         self.words[_H["trace_span"]] = high - low - 1
+        self._range = high - low < _WORD
+        self.set_mode(Mode.TRACE, [call for call in SWITCHABLE if self.mode(call) is Mode.TRACE])
 
     # -- counters --
 
@@ -306,7 +315,7 @@ class Link:
 
     def _take(self, cpu: int, tail: int) -> None:
         self._tails[cpu] = tail
-        self.words[area(cpu) // 4 + _R["tail"]] = tail
+        self.words[area(cpu) // 4 + _R["stop"]] = (tail + self._rings - wire.WIRE_RING_SLACK) % _WORD
 
     def _unfinished_record(self, cpu: int, number: int) -> int:
         """Return 1 if the record has been waited for long enough and is to be passed over, else 0."""
@@ -327,6 +336,8 @@ def area(cpu: int) -> int:
 
 def ring_size(cpus: int) -> int:
     """Return how many records the ring of each CPU has: the largest power of two for which there is room."""
+    if cpus == 1:
+        return wire.WIRE_RING_ONE  # the payload for one CPU has it as a constant
     room = (wire.WIRE_MIRROR_OFFSET - wire.WIRE_RINGS_OFFSET) // WireRecord.SIZE // cpus
     return 1 << room.bit_length() - 1
 
