@@ -56,7 +56,8 @@ class Link:
     Args:
         memory: a writable buffer of :data:`~openvmi.abi.wire.WIRE_SIZE` bytes, all zeros.
         cpus: virtual CPUs, 1 to 64.
-        payload: image of the payload, from :mod:`openvmi.images`.
+        payload: image of the payload, from :mod:`openvmi.images`; None: the memory is set up and in use, and
+            records are taken from here on.
         paths: how calls are answered; the rest as the default, switchable where there is native code.
 
     Attributes:
@@ -69,7 +70,9 @@ class Link:
         UsageError: sizes out of range.
     """
 
-    def __init__(self, memory: object, cpus: int, payload: bytes, paths: Mapping[Call, Path] | None = None) -> None:
+    def __init__(
+        self, memory: object, cpus: int, payload: bytes | None, paths: Mapping[Call, Path] | None = None
+    ) -> None:
         self.bytes = memoryview(memory).cast("B")  # type: ignore[arg-type]
         if len(self.bytes) != wire.WIRE_SIZE:
             raise UsageError(f"the shared memory has {len(self.bytes)} bytes, not {wire.WIRE_SIZE}")
@@ -84,7 +87,11 @@ class Link:
         self._waits: dict[int, tuple[int, float]] = {}
         self._unfinished = [0] * cpus
         self._seen: dict[tuple[int, int], int] = {}
-        self._set_up(payload, dict(paths or {}))
+        if payload is not None:
+            self._set_up(payload, dict(paths or {}))
+            return
+        for cpu in range(cpus):
+            self._take(cpu, self.words[area(cpu) // 4 + _R["head"]])
 
     def _set_up(self, payload: bytes, paths: dict[Call, Path]) -> None:
         head = WirePayload.unpack(payload)

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path as FilePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +27,7 @@ from ..machine import Machine, MachineConfig, SharedDevice
 from .answers import Debug, Snapshot, Stop
 from .base import Hypervisor
 from .brain import Brain
+from .guest import Guest
 from .handlers import Verdict, make_handlers
 from .link import Link, area
 from .memory import GuestMemory
@@ -60,6 +62,7 @@ class Session:
         paths: how calls are answered at activation; see :class:`~openvmi.hypervisor.link.Link`.
         chores: called in the brain's thread, at least every ``period`` seconds; True says that there is more to do.
         period: seconds.
+        symbols: file that the kernel's symbols come from; None for wherever there are some.
         machine: further arguments of :class:`openvmi.machine.Machine`.
 
     Attributes:
@@ -76,6 +79,7 @@ class Session:
         paths: Mapping[Call, Path] | None = None,
         chores: Callable[[], object] = lambda: None,
         period: float = _NAP,
+        symbols: FilePath | None = None,
         machine: Mapping[str, object] | None = None,
     ) -> None:
         self._first = hypervisor
@@ -84,6 +88,7 @@ class Session:
         self._paths = paths
         self._chores = chores
         self._period = period
+        self._symbol_file = symbols
         self._link: Link | None = None
         self._brain: Brain | None = None
         self._board: Switchboard | None = None
@@ -121,7 +126,8 @@ class Session:
         self._pipe = os.pipe()
         self.machine.add_input(self._pipe[0], self._stop_asked)
         self._ram = self.machine.ram  # now: later, other threads ask
-        vcpus = [Vcpu(cpu, link.words, area(cpu) // 4, self._memory) for cpu in range(link.cpus)]
+        guest = Guest(self._memory, FilePath(self.machine.config.kernel), link, self._symbol_file)
+        vcpus = [Vcpu(cpu, link.words, area(cpu) // 4, self._memory, guest) for cpu in range(link.cpus)]
         self._brain = Brain(
             link,
             make_handlers(self._first, link, vcpus),
@@ -182,7 +188,12 @@ class Session:
 
     def wait(self) -> Outcome:
         """Carry on until the machine ends; return how."""
-        outcome = self.machine.wait()
+        try:
+            outcome = self.machine.wait()
+        except KeyboardInterrupt:
+            if self.machine.outcome is not None:
+                self._end(self.machine.outcome)
+            raise
         self._end(outcome)
         return outcome
 
@@ -222,6 +233,8 @@ class Session:
         if verdict.error is not None and self.hypervisor is not self._first:
             # whoever came while the machine ran goes while it runs
             self.failure = verdict.error
+            if self._brain is not None and self._brain.failure is verdict.error:
+                self._brain.failure = None
             self.detach()
             return
         link.set_hold(True)

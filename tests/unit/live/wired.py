@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from openvmi.abi import Call, wire
 from openvmi.abi.wire import Action, BrainState, Mode, Phase, WireHeader, WirePayload, WireRecord, WireRing
+from openvmi.errors import UsageError
 from openvmi.hypervisor.answers import Answer, Value
 from openvmi.hypervisor.base import Hypervisor
 from openvmi.hypervisor.brain import Brain
@@ -21,6 +24,7 @@ from openvmi.hypervisor.handlers import Verdict, make_handlers
 from openvmi.hypervisor.link import Link, area
 from openvmi.hypervisor.switchboard import Switchboard
 from openvmi.hypervisor.vcpu import WORD, Vcpu
+from openvmi.machine import MachineConfig
 
 PAYLOAD = WirePayload(hash=wire.WIRE_HASH, cpus=64, init=0, get_reloc=0).pack() + b"code" * 8
 MODES = WireHeader.OFFSETS["modes"]
@@ -50,7 +54,9 @@ class Wired:
     """A link, a brain that runs, a switchboard, and what the brain wanted."""
 
     def __init__(self, cpus: int = 2, hypervisor: Hypervisor | None = None) -> None:
-        self.memory = bytearray(wire.WIRE_SIZE)
+        self.file = os.memfd_create("wired")
+        os.ftruncate(self.file, wire.WIRE_SIZE)
+        self.memory = mmap.mmap(self.file, wire.WIRE_SIZE)
         self.link = Link(self.memory, cpus, PAYLOAD)
         self.verdicts: list[Verdict] = []
         self.on_verdict: Callable[[Verdict], object] = lambda _: None
@@ -73,10 +79,54 @@ class Wired:
         self.brain.stop()
         os.close(self.wake_read)
         os.close(self.wake_write)
+        os.close(self.file)
 
     def _verdict(self, verdict: Verdict) -> None:
         self.verdicts.append(verdict)
         self.on_verdict(verdict)
+
+
+class FakeMachine:
+    """What a control server wants of a machine: its kernel's file, its memory."""
+
+    def __init__(self, wired: Wired, kernel: Path) -> None:
+        self.config = MachineConfig(kernel=kernel)
+        self.shared_file = wired.file
+        self.ram = FakeRam()
+
+
+class FakeRam:
+    """1 MiB of guest memory."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray(1 << 20)
+
+    def read(self, address: int, length: int) -> bytes:
+        if address + length > len(self.bytes):
+            raise UsageError("not RAM")
+        return bytes(self.bytes[address : address + length])
+
+
+class FakeSession:
+    """A session without a machine."""
+
+    def __init__(self, wired: Wired, kernel: Path) -> None:
+        self.wired = wired
+        self.machine = FakeMachine(wired, kernel)
+        self.link = wired.link
+        self.brain = wired.brain
+        self.failure: Exception | None = None
+        self.switch = wired.board.switch
+        self.attach = wired.board.attach
+        self.detach = wired.board.detach
+
+    @property
+    def switchable(self) -> tuple[Call, ...]:
+        return self.wired.board.switchable
+
+    @property
+    def hypervisor(self) -> Hypervisor:
+        return self.wired.board.hypervisor
 
 
 class Cpu:
