@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x89fb7f6a
+#define VMI_WIRE_HASH 0x407cb868
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -121,18 +121,21 @@
 #define VMI_WIRE_HEADER_worked_OFFSET 92
 #define VMI_WIRE_HEADER_cursor_OFFSET 96
 #define VMI_WIRE_HEADER_worker_OFFSET 100
-#define VMI_WIRE_HEADER_unused1_OFFSET 104
+#define VMI_WIRE_HEADER_longest_OFFSET 104
+#define VMI_WIRE_HEADER_unused1_OFFSET 108
 #define VMI_WIRE_HEADER_modes_OFFSET 128
 #define VMI_WIRE_HEADER_unused2_OFFSET 208
 #define VMI_WIRE_HEADER_paths_OFFSET 256
 #define VMI_WIRE_HEADER_unused3_OFFSET 336
 
 /* struct vmi_wire_payload: size and offsets in bytes */
-#define VMI_WIRE_PAYLOAD_SIZE       16
+#define VMI_WIRE_PAYLOAD_SIZE       32
 #define VMI_WIRE_PAYLOAD_hash_OFFSET 0
 #define VMI_WIRE_PAYLOAD_cpus_OFFSET 4
 #define VMI_WIRE_PAYLOAD_init_OFFSET 8
 #define VMI_WIRE_PAYLOAD_get_reloc_OFFSET 12
+#define VMI_WIRE_PAYLOAD_stubs_OFFSET 16
+#define VMI_WIRE_PAYLOAD_unused_OFFSET 20
 
 /* struct vmi_wire_mailbox: size and offsets in bytes */
 #define VMI_WIRE_MAILBOX_SIZE       64
@@ -221,7 +224,8 @@ struct vmi_wire_header {
     unsigned int worked;                    /* written by the payload: the `work` that it is at */
     unsigned int cursor;                    /* written by the payload: first site that is still to be switched for it */
     unsigned int worker;                    /* written by the payload: 1 while a CPU switches sites */
-    unsigned char unused1[24];              /* 0 */
+    unsigned int longest;                   /* written by the payload: TSC ticks that the longest batch of sites took */
+    unsigned char unused1[20];              /* 0 */
     unsigned char modes[80];                /* Mode of each call */
     unsigned char unused2[48];              /* 0 */
     unsigned char paths[80];                /* Path of each call */
@@ -254,6 +258,7 @@ VMI_AT(vmi_wire_header, work, VMI_WIRE_HEADER_work_OFFSET);
 VMI_AT(vmi_wire_header, worked, VMI_WIRE_HEADER_worked_OFFSET);
 VMI_AT(vmi_wire_header, cursor, VMI_WIRE_HEADER_cursor_OFFSET);
 VMI_AT(vmi_wire_header, worker, VMI_WIRE_HEADER_worker_OFFSET);
+VMI_AT(vmi_wire_header, longest, VMI_WIRE_HEADER_longest_OFFSET);
 VMI_AT(vmi_wire_header, unused1, VMI_WIRE_HEADER_unused1_OFFSET);
 VMI_AT(vmi_wire_header, modes, VMI_WIRE_HEADER_modes_OFFSET);
 VMI_AT(vmi_wire_header, unused2, VMI_WIRE_HEADER_unused2_OFFSET);
@@ -266,12 +271,16 @@ struct vmi_wire_payload {
     unsigned int cpus;                      /* CPUs that it can serve */
     unsigned int init;                      /* linear address of its vmi_init */
     unsigned int get_reloc;                 /* linear address of its get_reloc */
+    unsigned int stubs;                     /* linear address of its table of switchable stubs: a u32 for each call */
+    unsigned char unused[12];               /* 0 */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_wire_payload) == VMI_WIRE_PAYLOAD_SIZE, "vmi_wire_payload: size");
 VMI_AT(vmi_wire_payload, hash, VMI_WIRE_PAYLOAD_hash_OFFSET);
 VMI_AT(vmi_wire_payload, cpus, VMI_WIRE_PAYLOAD_cpus_OFFSET);
 VMI_AT(vmi_wire_payload, init, VMI_WIRE_PAYLOAD_init_OFFSET);
 VMI_AT(vmi_wire_payload, get_reloc, VMI_WIRE_PAYLOAD_get_reloc_OFFSET);
+VMI_AT(vmi_wire_payload, stubs, VMI_WIRE_PAYLOAD_stubs_OFFSET);
+VMI_AT(vmi_wire_payload, unused, VMI_WIRE_PAYLOAD_unused_OFFSET);
 
 /* one cache line: a call, and what became of it */
 struct vmi_wire_mailbox {

@@ -15,6 +15,8 @@
 #endif
     .long payload_init
     .long payload_get_reloc
+    .long switchable_stubs
+    .long 0, 0, 0
 
     .text
 

@@ -213,7 +213,7 @@ FUNCTION(site_switch)
 END(site_switch)
 
 /* payload_work: switch the next sites, for the brain has changed modes. What is left is done at the next call.
- * In: EBP = area. Clobbers: EAX, ECX, EDX, flags. Stack: 40 bytes. */
+ * In: EBP = area. Clobbers: EAX, ECX, EDX, flags. Stack: 48 bytes. */
 FUNCTION(payload_work)
     pushfl
     cli
@@ -224,6 +224,8 @@ FUNCTION(payload_work)
     pushl %ebx
     pushl %esi
     pushl %edi
+    rdtsc
+    pushl %eax
     pushl $VMI_WIRE_SITE_BATCH
     movl %ss:HEADER(work), %eax
     cmpl %ss:HEADER(worked), %eax
@@ -245,7 +247,13 @@ FUNCTION(payload_work)
     decl (%esp)
     jnz 1b
 3:  popl %eax
-    popl %edi
+    popl %ecx
+    rdtsc
+    subl %ecx, %eax
+    cmpl %ss:HEADER(longest), %eax
+    jbe 5f
+    movl %eax, %ss:HEADER(longest)
+5:  popl %edi
     popl %esi
     popl %ebx
     movl $0, %ss:HEADER(worker)

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x89FB7F6A
+WIRE_HASH: Final = 0x407CB868
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -142,6 +142,7 @@ class WireHeader(Record):
         worked: written by the payload: the `work` that it is at.
         cursor: written by the payload: first site that is still to be switched for it.
         worker: written by the payload: 1 while a CPU switches sites.
+        longest: written by the payload: TSC ticks that the longest batch of sites took.
         unused1: 0.
         modes: Mode of each call.
         unused2: 0.
@@ -150,7 +151,7 @@ class WireHeader(Record):
     """
 
     SIZE: ClassVar[int] = 512
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIII24s80s48s80s176s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIII20s80s48s80s176s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "magic_low": 0,
@@ -179,7 +180,8 @@ class WireHeader(Record):
             "worked": 92,
             "cursor": 96,
             "worker": 100,
-            "unused1": 104,
+            "longest": 104,
+            "unused1": 108,
             "modes": 128,
             "unused2": 208,
             "paths": 256,
@@ -213,7 +215,8 @@ class WireHeader(Record):
     worked: int = 0
     cursor: int = 0
     worker: int = 0
-    unused1: bytes = bytes(24)
+    longest: int = 0
+    unused1: bytes = bytes(20)
     modes: bytes = bytes(80)
     unused2: bytes = bytes(48)
     paths: bytes = bytes(80)
@@ -229,16 +232,20 @@ class WirePayload(Record):
         cpus: CPUs that it can serve.
         init: linear address of its vmi_init.
         get_reloc: linear address of its get_reloc.
+        stubs: linear address of its table of switchable stubs: a u32 for each call.
+        unused: 0.
     """
 
-    SIZE: ClassVar[int] = 16
-    LAYOUT: ClassVar[Struct] = Struct("<IIII")
+    SIZE: ClassVar[int] = 32
+    LAYOUT: ClassVar[Struct] = Struct("<IIIII12s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "hash": 0,
             "cpus": 4,
             "init": 8,
             "get_reloc": 12,
+            "stubs": 16,
+            "unused": 20,
         }
     )
 
@@ -246,6 +253,8 @@ class WirePayload(Record):
     cpus: int = 0
     init: int = 0
     get_reloc: int = 0
+    stubs: int = 0
+    unused: bytes = bytes(12)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@
 
 The order of things when it falls asleep: set the flag, fence, look again, block. The guest publishes its request, which
 is a fence, and then reads the flag; so one of the two sees the other. A blocked brain looks again every 0.1 s anyway.
+
+What answers may be changed while it runs: changes are work for its thread (:meth:`Brain.run`), done between two
+answers, so no handler goes away under a call.
 """
 
 from __future__ import annotations
@@ -12,15 +15,19 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from ..abi import CALL_COUNT, Call
 from ..abi.wire import WIRE_PHASE_MASK, BrainState, Mode, Phase
+from ..errors import HarnessError
 from .handlers import Handler, Verdict
 from .link import Link, area
 
+T = TypeVar("T")
 SPIN_NS: Final = 50_000
+PATIENCE: Final = 5.0
 _LOOK_EVERY: Final = 64
 _NAP: Final = 0.1
 _ANSWER: Final = Phase.ANSWER - Phase.REQUEST
@@ -33,14 +40,16 @@ class Brain:
         link: the shared memory.
         handlers: by call number, what answers it; None for calls that are not routed.
         wake: descriptor that becomes readable when the guest wakes us; not blocking.
-        chores: called between calls, at least every ``period`` seconds: draining, live views.
+        chores: called between calls, at least every ``period`` seconds: draining, live views. True says that there is
+            more to do at once; after an exception it is not called any more.
         period: seconds.
         verdict: called, in the brain's thread, with what a handler wants beyond an answer.
 
     Attributes:
         answered: upcalls answered.
         wakes: times that it was woken.
-        failure: the first exception of a handler; None if there was none.
+        revivals: times that the guest had given it up and it was back.
+        failure: the first exception of a handler, or of ``chores``; None if there was none.
     """
 
     def __init__(  # noqa: PLR0913 - each is a thing of its own
@@ -55,6 +64,7 @@ class Brain:
     ) -> None:
         self.answered = 0
         self.wakes = 0
+        self.revivals = 0
         self.failure: Exception | None = None
         self._link = link
         self._handlers = tuple(handlers)
@@ -63,6 +73,10 @@ class Brain:
         self._chores = chores
         self._period = min(period, _NAP)
         self._boxes = tuple((cpu, area(cpu) // 4) for cpu in range(link.cpus))
+        self._work: deque[_Work] = deque()
+        self._pipe = threading.Lock()
+        self._cpu = -1
+        self._held: frozenset[int] = frozenset()
         self._fence = threading.Lock()
         self._ending = False
         self._stop_read, self._stop_write = os.pipe()
@@ -80,10 +94,75 @@ class Brain:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             os.write(self._stop_write, b"x")
             self._thread.join(timeout=2.0)
-        if self._stop_read >= 0 and not self._thread.is_alive():
-            os.close(self._stop_read)
-            os.close(self._stop_write)
-            self._stop_read = self._stop_write = -1
+        with self._pipe:
+            if self._stop_read >= 0 and not self._thread.is_alive():
+                os.close(self._stop_read)
+                os.close(self._stop_write)
+                self._stop_read = self._stop_write = -1
+        while self._work:
+            self._work.popleft().give_up()
+
+    @property
+    def handlers(self) -> Sequence[Handler | None]:
+        """By call number, what answers it. To be set in the brain's thread alone (:meth:`run`)."""
+        return self._handlers
+
+    @handlers.setter
+    def handlers(self, handlers: Sequence[Handler | None]) -> None:
+        self._handlers = tuple(handlers)
+
+    def run(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
+        """Do ``work`` in the brain's thread, between two answers, and return what it returns.
+
+        From that thread itself, or when there is none, it is done at once.
+
+        Args:
+            work: what to do; quick, since calls wait meanwhile.
+            patience: seconds to wait for a handler that does not come back. The work stays to be done.
+
+        Raises:
+            HarnessError: a handler did not come back in time, or the machine ended.
+            Exception: whatever ``work`` raises.
+        """
+        if threading.current_thread() is self._thread or not self._thread.is_alive():
+            return work()
+        entry = _Work(work)
+        self._work.append(entry)
+        self._nudge()
+        if self._ending:
+            entry.give_up()
+        if not entry.done.wait(patience):
+            if not self._ending:
+                raise HarnessError(f"a handler has not come back for {patience:g} s; the change waits for it")
+            entry.give_up()
+        if entry.error is not None:
+            raise entry.error
+        return entry.result  # type: ignore[return-value] # it is what `work` returned
+
+    def settle(self, seconds: float) -> list[int]:
+        """Answer until no CPU waits or is about to, in the brain's thread; return the CPUs that still are after a time.
+
+        Not for the CPU whose call is being answered right now, when it is that call's handler that asks.
+        """
+        until = time.monotonic() + seconds
+        words, before, asked_by = self._link.words, self._held, self._cpu
+        self._held = before | {asked_by}
+        busy = [-1]
+        while busy and time.monotonic() <= until:
+            busy = []
+            for cpu, box in self._boxes:
+                state = words[box]
+                if state & 1 and cpu not in self._held:
+                    busy.append(cpu)
+                    if state & WIRE_PHASE_MASK == Phase.REQUEST:
+                        self._answer(cpu, box, state)
+        self._held, self._cpu = before, asked_by
+        return busy
+
+    def _nudge(self) -> None:
+        with self._pipe:
+            if self._stop_write >= 0:
+                os.write(self._stop_write, b"w")
 
     def _run(self) -> None:
         poller = select.poll()
@@ -92,10 +171,26 @@ class Brain:
         due = time.monotonic() + self._period
         while not self._ending:
             self._spin(due)
+            self._do_work()
             if time.monotonic() >= due:
-                self._chores()
-                due = time.monotonic() + self._period
+                due = time.monotonic() + (0.0 if self._do_chores() else self._period)
             self._sleep(poller, due)
+
+    def _do_work(self) -> None:
+        while self._work and not self._ending:
+            self._work.popleft().do()
+
+    def _do_chores(self) -> bool:
+        """Do the chores; say whether there is more. Whoever gave them is told of a failure by :attr:`failure`."""
+        if self._link.brain == BrainState.LOST and not self._ending:
+            self.revivals += 1
+            self._link.set_brain(BrainState.ALIVE)
+        try:
+            return self._chores() is True
+        except Exception as error:  # noqa: BLE001 - not ours; calls have to be answered all the same
+            self.failure = self.failure or error
+            self._chores = lambda: None
+            return False
 
     def _spin(self, due: float) -> None:
         """Answer until nothing has come for :data:`SPIN_NS`, or chores are due."""
@@ -109,7 +204,7 @@ class Brain:
             now = clock()
             if until == 0:
                 until = now + SPIN_NS
-            if now > until or now > limit:
+            if now > until or now > limit or self._work:
                 return
 
     def _sleep(self, poller: select.poll, due: float) -> None:
@@ -117,8 +212,11 @@ class Brain:
         link.set_asleep(True)
         with self._fence:  # a full fence: the flag is out before we look again
             pass
-        if not self._answer_all() and poller.poll(max(0.0, (due - time.monotonic()) * 1000)):
-            self.wakes += 1
+        if not self._answer_all() and not self._work:
+            for fd, _ in poller.poll(max(0.0, (due - time.monotonic()) * 1000)):
+                self.wakes += fd == self._wake
+                if fd == self._stop_read:
+                    os.read(fd, 4096)
         link.set_asleep(False)
         try:
             os.read(self._wake, 65536)
@@ -138,6 +236,7 @@ class Brain:
     def _answer(self, cpu: int, box: int, state: int) -> None:
         words = self._link.words
         number = words[box + 2]
+        self._cpu = cpu
         handler = self._handlers[number] if number < CALL_COUNT else None
         if handler is None:
             self._strange(cpu, number)
@@ -151,6 +250,7 @@ class Brain:
             if verdict is not None:
                 self._verdict(verdict)
         self.answered += 1
+        self._cpu = -1
         # whoever gave up meanwhile waits for another number than this
         words[box] = state + _ANSWER
 
@@ -161,3 +261,27 @@ class Brain:
             return  # switched to native while it was on its way
         else:
             self._link.note(f"CPU {cpu} asks about {Call(number).name}, which nobody answers")
+
+
+class _Work:
+    """Something for the brain's thread to do, and what came of it."""
+
+    __slots__ = ("_work", "done", "error", "result")
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self.done = threading.Event()
+        self.result: object = None
+        self.error: Exception | None = None
+
+    def do(self) -> None:
+        try:
+            self.result = self._work()
+        except Exception as error:  # noqa: BLE001 - it is raised where the work comes from
+            self.error = error
+        self.done.set()
+
+    def give_up(self) -> None:
+        if not self.done.is_set():
+            self.error = HarnessError("the machine has ended")
+            self.done.set()

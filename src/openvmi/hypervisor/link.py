@@ -17,6 +17,7 @@ from typing import Final
 from ..abi import CALL_COUNT, Call, wire
 from ..abi.wire import BrainState, GuestState, Mode, Path, WireHeader, WirePayload, WireRecord, WireRing
 from ..errors import HarnessError, UsageError
+from .sites import FLAG_CALLS, stub_addresses
 
 # Nobody publishes what these do, or only the guest's own code can do them natively (firmware/rom/stubs.S).
 WITHOUT_STUB: Final = frozenset(
@@ -25,9 +26,6 @@ WITHOUT_STUB: Final = frozenset(
         *(Call.GetCycleFrequency, Call.GetCycleCounter, Call.SetAlarm, Call.CancelAlarm),
         *(Call.GetWallclockTime, Call.WallclockUpdated, Call.SetCallbacks),
     }
-)
-FLAG_CALLS: Final = frozenset(
-    {Call.EnableInterrupts, Call.DisableInterrupts, Call.GetInterruptMask, Call.SetInterruptMask}
 )
 SWITCHABLE: Final = tuple(call for call in Call if call not in WITHOUT_STUB)
 _H: Final = {name: offset // 4 for name, offset in WireHeader.OFFSETS.items()}
@@ -59,13 +57,15 @@ class Link:
     Args:
         memory: a writable buffer of :data:`~openvmi.abi.wire.WIRE_SIZE` bytes, all zeros.
         cpus: virtual CPUs, 1 to 64.
-        payload: image of the payload, from :mod:`openvmi.images`.
+        payload: image of the payload, from :mod:`openvmi.images`; None: the memory is set up and in use, and
+            records are taken from here on.
         paths: how calls are answered; the rest as the default, switchable where there is native code.
         low_memory: bytes of RAM from 0, below 4 GiB; 0 lets the sites of flag calls remain calls.
 
     Attributes:
         words: the memory as 32-bit words.
         cpus: as given.
+        stubs: linear address of each flag call's stub, for :mod:`openvmi.hypervisor.sites`.
         fault: the first thing that made no sense in what the guest wrote; empty if there was none.
 
     Raises:
@@ -77,7 +77,7 @@ class Link:
         self,
         memory: object,
         cpus: int,
-        payload: bytes,
+        payload: bytes | None,
         paths: Mapping[Call, Path] | None = None,
         *,
         low_memory: int = 0,
@@ -96,12 +96,16 @@ class Link:
         self._waits: dict[int, tuple[int, float]] = {}
         self._unfinished = [0] * cpus
         self._seen: dict[tuple[int, int], int] = {}
-        self._inline = low_memory > 0
-        self._working = 0
-        self._range = False
-        self._set_up(payload, dict(paths or {}))
-        self.words[_H["low_memory"]] = low_memory
-        self.set_mode(Mode.NATIVE)
+        self.stubs: dict[Call, int] = {}
+        self._working = self.bytes[_MODES + Call.IRET] & wire.WIRE_MODE_WORK
+        if payload is not None:
+            self._set_up(payload, dict(paths or {}))
+            self.stubs = stub_addresses(payload)
+            self.words[_H["low_memory"]] = low_memory
+            self.set_mode(Mode.NATIVE)
+            return
+        for cpu in range(cpus):
+            self._take(cpu, self.words[area(cpu) // 4 + _R["head"]])
 
     def _set_up(self, payload: bytes, paths: dict[Call, Path]) -> None:
         head = WirePayload.unpack(payload)
@@ -128,7 +132,7 @@ class Link:
             trace_span=_WORD - 1,
             paths=_paths(paths),
             modes=bytes(wire.WIRE_CALLS),
-            unused1=bytes(24),
+            unused1=bytes(20),
             unused2=bytes(48),
             unused3=bytes(176),
         )
@@ -182,6 +186,11 @@ class Link:
         """Whether the guest's page tables have three levels."""
         return bool(self.words[_H["guest_cr4"]] & 0x20)
 
+    @property
+    def low_base(self) -> int:
+        """The linear address at which the guest maps physical address 0, as the ROM found it."""
+        return self.words[_H["guest_base"]] & 0xFFF00000
+
     def note(self, reason: str) -> None:
         """Remember what is wrong with the guest's side; the first reason stays."""
         self.fault = self.fault or reason
@@ -205,9 +214,10 @@ class Link:
 
     def _coded(self, mode: Mode, call: Call) -> int:
         """Return the byte that stands for a call's mode."""
-        if call in FLAG_CALLS and mode is Mode.NATIVE and self._inline:
+        if call in FLAG_CALLS and mode is Mode.NATIVE and self.words[_H["low_memory"]]:
             return Mode.INLINE
-        coded = Mode.RANGE if mode is Mode.TRACE and self._range else mode
+        everywhere = self.words[_H["trace_span"]] == _WORD - 1
+        coded = Mode.RANGE if mode is Mode.TRACE and not everywhere else mode
         return coded if call in FLAG_CALLS else coded | self._working
 
     def _begin_work(self) -> None:
@@ -238,8 +248,19 @@ class Link:
             raise UsageError("not a range of addresses", where=f"{low:#x}-{high:#x}")
         self.words[_H["trace_low"]] = low
         self.words[_H["trace_span"]] = high - low - 1
-        self._range = high - low < _WORD
         self.set_mode(Mode.TRACE, [call for call in SWITCHABLE if self.mode(call) is Mode.TRACE])
+
+    def sites(self) -> dict[int, Call]:
+        """Return the call sites that the payload has made switchable: address of the first byte, and the call.
+
+        The guest may have written anything there; addresses are any, and no more than :data:`WIRE_SITES`.
+        """
+        count = min(self.words[_H["sites"]], wire.WIRE_SITES)
+        first = wire.WIRE_SITES_OFFSET // 4
+        words = self.words[first : first + 2 * count].tolist()
+        return {
+            address: Call(call) for address, call in zip(words[::2], words[1::2], strict=True) if call in FLAG_CALLS
+        }
 
     # -- counters --
 

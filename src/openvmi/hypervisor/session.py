@@ -1,37 +1,45 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine with a Python hypervisor behind it: set up, run, taken apart.
+"""A machine with a Python hypervisor behind it: set up, run, changed while it runs, taken apart.
 
 with Session(MyHypervisor(), config) as session:
     outcome = session.wait()
+
+:meth:`Session.switch`, :meth:`~Session.attach` and :meth:`~Session.detach` may be called in any thread, handlers' own
+included, from the start to the end; everything else belongs to the thread that started it.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path as FilePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .. import images
 from ..abi import Call, wire
 from ..abi.wire import Mode, Path
+from ..errors import HarnessError
 from ..machine import Machine, MachineConfig, SharedDevice
 from .answers import Debug, Snapshot, Stop
 from .base import Hypervisor
 from .brain import Brain
+from .guest import Guest
 from .handlers import Verdict, make_handlers
 from .link import Link, area
 from .memory import GuestMemory
+from .switchboard import Change, Switchboard
 from .vcpu import Vcpu
 
 if TYPE_CHECKING:
     from mmap import mmap
 
-    from ..machine import Outcome
+    from ..machine import GuestRam, Outcome
 
+_LOW_MEMORY = 0xE0000000  # where the PC has its devices
 _NAP = 0.1
 _LOOK = 0.01
 
@@ -50,17 +58,18 @@ class Session:
     """One run of a machine under a hypervisor.
 
     Args:
-        hypervisor: decides.
+        hypervisor: decides, from the start.
         config: the machine; :func:`hosted_config` is applied to it.
         paths: how calls are answered at activation; see :class:`~openvmi.hypervisor.link.Link`.
-        chores: called in the brain's thread, at least every ``period`` seconds.
+        chores: called in the brain's thread, at least every ``period`` seconds; True says that there is more to do.
         period: seconds.
+        symbols: file that the kernel's symbols come from; None for wherever there are some.
         machine: further arguments of :class:`openvmi.machine.Machine`.
 
     Attributes:
         machine: the machine.
-        hypervisor: as given.
         stop: the answer that ended the machine; None if it was not the hypervisor's.
+        failure: what an attached hypervisor raised last, for which it was detached; None if nothing.
     """
 
     def __init__(  # noqa: PLR0913 - each is a thing of its own
@@ -71,15 +80,20 @@ class Session:
         paths: Mapping[Call, Path] | None = None,
         chores: Callable[[], object] = lambda: None,
         period: float = _NAP,
+        symbols: FilePath | None = None,
         machine: Mapping[str, object] | None = None,
     ) -> None:
-        self.hypervisor = hypervisor
+        self._first = hypervisor
         self.stop: Stop | None = None
+        self.failure: Exception | None = None
         self._paths = paths
         self._chores = chores
         self._period = period
+        self._symbol_file = symbols
         self._link: Link | None = None
         self._brain: Brain | None = None
+        self._board: Switchboard | None = None
+        self._ram: GuestRam | None = None
         self._pipe: tuple[int, int] | None = None
         self._told = False
         self.machine = Machine(hosted_config(config), prepare=self._prepare, **(machine or {}))  # type: ignore[arg-type]
@@ -112,21 +126,75 @@ class Session:
         link = self.link
         self._pipe = os.pipe()
         self.machine.add_input(self._pipe[0], self._stop_asked)
-        vcpus = [Vcpu(cpu, link.words, area(cpu) // 4, self._memory) for cpu in range(link.cpus)]
+        self._ram = self.machine.ram  # now: later, other threads ask
+        guest = Guest(self._memory, FilePath(self.machine.config.kernel), link, self._symbol_file)
+        vcpus = [Vcpu(cpu, link.words, area(cpu) // 4, self._memory, guest) for cpu in range(link.cpus)]
         self._brain = Brain(
             link,
-            make_handlers(self.hypervisor, link, vcpus),
+            make_handlers(self._first, link, vcpus),
             self.machine.wake,
             verdict=self._verdict,
             chores=self._chores,
             period=self._period,
         )
-        self.hypervisor.started(self.machine)
+        self._board = Switchboard(link, self._brain, vcpus, self._first)
+        self._first.started(self.machine)
         self._brain.start()
+
+    @property
+    def hypervisor(self) -> Hypervisor:
+        """Who decides; after a detach, one that decides nothing."""
+        return self._first if self._board is None else self._board.hypervisor
+
+    @property
+    def switchable(self) -> tuple[Call, ...]:
+        """The calls whose mode can be changed in this machine."""
+        return self._switchboard().switchable
+
+    def switch(self, mode: Mode, calls: Iterable[Call] | None = None) -> Change:
+        """Do ``mode`` with ``calls`` from now on, on all CPUs; None: with all calls that can be switched.
+
+        Raises:
+            UsageError: a call can't be switched in this machine, or Python was asked for and nobody is attached who
+                answers it.
+            HarnessError: the machine is not running.
+        """
+        return self._switchboard().switch(mode, calls)
+
+    def attach(self, hypervisor: Hypervisor) -> Change:
+        """Let ``hypervisor`` decide from now on; one that is attached goes. If it raises, it is detached.
+
+        Raises:
+            UsageError: it wants a call that can't be switched in this machine.
+            HarnessError: a handler of the one before does not come back, or the machine is not running.
+        """
+        board = self._switchboard()
+        self.failure = None
+        change = board.attach(hypervisor)
+        hypervisor.started(self.machine)
+        return change
+
+    def detach(self) -> Change:
+        """Have everything done natively, and nobody asked. No request is outstanding when it returns.
+
+        Raises:
+            HarnessError: a handler does not come back (all is native even so), or the machine is not running.
+        """
+        return self._switchboard().detach()
+
+    def _switchboard(self) -> Switchboard:
+        if self._board is None or self._told or self.machine.outcome is not None:
+            raise HarnessError("the machine is not running")
+        return self._board
 
     def wait(self) -> Outcome:
         """Carry on until the machine ends; return how."""
-        outcome = self.machine.wait()
+        try:
+            outcome = self.machine.wait()
+        except KeyboardInterrupt:
+            if self.machine.outcome is not None:
+                self._end(self.machine.outcome)
+            raise
         self._end(outcome)
         return outcome
 
@@ -145,7 +213,8 @@ class Session:
             self._brain.stop()
         if not self._told:
             self._told = True
-            self._chores()
+            while self._chores() is True:
+                pass
             self.hypervisor.stopped(outcome)
 
     def _prepare(self, memory: mmap) -> None:
@@ -155,19 +224,26 @@ class Session:
             self.machine.config.cpus,
             images.path(name).read_bytes(),
             self._paths,
-            low_memory=min(self.machine.config.memory, 0xE0000000),
+            low_memory=min(self.machine.config.memory, _LOW_MEMORY),
         )
-        for call, mode in self.hypervisor.modes.items():
+        for call, mode in self._first.modes.items():
             self._link.set_mode(mode, [call])
-        self._link.set_mode(Mode.UPCALL, self.hypervisor.routed())
-        self.hypervisor.link = self._link
+        self._link.set_mode(Mode.UPCALL, self._first.routed())
+        self._first.link = self._link
 
     def _memory(self, cr3: int) -> GuestMemory:
-        return GuestMemory(self.machine.ram, cr3, pae=self.link.pae)
+        return GuestMemory(self._ram or self.machine.ram, cr3, pae=self.link.pae)
 
     def _verdict(self, verdict: Verdict) -> None:
         """Do what a handler wants, in the brain's thread, while the guest waits."""
         link = self.link
+        if verdict.error is not None and self.hypervisor is not self._first:
+            # whoever came while the machine ran goes while it runs
+            self.failure = verdict.error
+            if self._brain is not None and self._brain.failure is verdict.error:
+                self._brain.failure = None
+            self.detach()
+            return
         link.set_hold(True)
         if verdict.error is not None:
             self._stop(Stop(f"{type(verdict.error).__name__}: {verdict.error}", status=125))

@@ -206,6 +206,19 @@ class Machine:
         return self._shared
 
     @property
+    def shared_file(self) -> int:
+        """The file behind that memory, as a descriptor that lives as long as the machine: another process can map it.
+
+        Raises:
+            UsageError: the configuration has no such device.
+            HarnessError: the machine is not running, or has been closed.
+        """
+        fd = self._open().launched.wires.shared
+        if fd is None:
+            raise UsageError("this machine has no shared device", help="configure it with shared_device=...")
+        return fd
+
+    @property
     def wake(self) -> int:
         """A descriptor, not blocking, that gives a byte for each byte written to the shared device's wake port.
 
