@@ -34,7 +34,15 @@ def summary_line(outcome: Outcome, report: Report) -> str:
     return "; ".join(parts)
 
 
-def account(plan: Plan, request: Request, outcome: Outcome, report: Report, console: str = "") -> dict[str, object]:
+def account(  # noqa: PLR0913 - each is a source of its own
+    plan: Plan,
+    request: Request,
+    outcome: Outcome,
+    report: Report,
+    *,
+    console: str = "",
+    hosted: dict[str, object] | None = None,
+) -> dict[str, object]:
     """Return everything that is known about a run, as plain data.
 
     Args:
@@ -43,6 +51,7 @@ def account(plan: Plan, request: Request, outcome: Outcome, report: Report, cons
         outcome: how it ended.
         report: what the guest said.
         console: the console's text, for what a foreign kernel printed about the ROM.
+        hosted: what is known about the Python behind the machine; None if there was none.
     """
     userland = outcome.times.since_command("userland")
     return {
@@ -87,6 +96,7 @@ def account(plan: Plan, request: Request, outcome: Outcome, report: Report, cons
         "console_tail": list(outcome.console_tail),
         "console_log": None if outcome.log is None else str(outcome.log),
         "warnings": list(outcome.warnings),
+        "hosted": hosted,
     }
 
 

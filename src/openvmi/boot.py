@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import images
-from .errors import InputError
-from .hypervisor import offer
-from .machine import MachineConfig
+from .errors import InputError, UsageError
+from .hypervisor import offer, split_name
+from .machine import Machine, MachineConfig
+
+TYPE_CHECKING = False  # typing takes some milliseconds to import
+if TYPE_CHECKING:
+    from .hypervisor.base import Hypervisor
+    from .hypervisor.session import Session
 
 # name on the command line: (image, paging mode that it needs)
 BUNDLED = {
@@ -35,10 +40,11 @@ class Request:
 
     Args:
         kernel: name of a bundled kernel, or path of a bzImage or multiboot kernel.
-        hypervisor: name from :data:`openvmi.hypervisor.NAMES`.
+        hypervisor: name from :data:`openvmi.hypervisor.NAMES`, or ``FILE.py[:Class]``.
         initrd: initial ramdisk; None for our own when the kernel is a Linux.
         append: command line; for the bundled guests, the words of ``/init`` stand after ``--``.
         roms: option ROMs in place of the hypervisor's own.
+        symbols: where a hypervisor in Python has the kernel's symbols from; None for wherever there are some.
         memory_mib: guest RAM in MiB.
         cpus: virtual CPUs.
         accel: ``auto``, ``tcg`` or ``kvm``.
@@ -52,6 +58,7 @@ class Request:
     initrd: Path | None = None
     append: str = ""
     roms: tuple[Path, ...] = ()
+    symbols: Path | None = None
     memory_mib: int = 128
     cpus: int = 1
     accel: str = "auto"
@@ -68,17 +75,18 @@ def configure(request: Request) -> MachineConfig:
         UsageError: a number out of range, or parts that don't fit together.
         HarnessError: a bundled image has not been built.
     """
+    offered = offer(request.hypervisor, request.roms)
     kernel, paging = kernel_of(request.kernel)
     bundled = paging != "any"
     linux = not bundled and _is_linux(kernel)
     ours = linux and request.initrd is None
-    return MachineConfig(
+    config = MachineConfig(
         kernel=kernel,
         initrd=images.path("linux-initrd.cpio") if ours else request.initrd,
         append=f"{LINUX_WORDS} {request.append}".rstrip() if linux else request.append,
         memory_mib=request.memory_mib,
         cpus=request.cpus,
-        option_roms=offer(request.hypervisor, request.roms).roms,
+        option_roms=offered.roms,
         accel=request.accel,
         paging=paging,
         icount=request.icount,
@@ -86,6 +94,48 @@ def configure(request: Request) -> MachineConfig:
         expect_report=bundled or ours,
         console_log=request.console,
     )
+    if not offered.hosted:
+        return config
+    from .hypervisor.session import hosted_config  # noqa: PLC0415 - only with Python behind the machine
+
+    return hosted_config(config)
+
+
+def machine_of(request: Request) -> Machine | Session:
+    """Return what ``request`` asks for, ready for a ``with`` statement and ``wait()``; with Python, a session.
+
+    Raises:
+        As :func:`configure` and :func:`hypervisor_of`.
+    """
+    config = configure(request)
+    if not offer(request.hypervisor, request.roms).hosted:
+        return Machine(config)
+    from .hypervisor.session import Session  # noqa: PLC0415
+
+    return Session(hypervisor_of(request), config, symbols=request.symbols)
+
+
+def hypervisor_of(request: Request) -> Hypervisor:
+    """Return a new hypervisor of the kind that ``request`` names; for ``hosted`` one that decides nothing.
+
+    Raises:
+        InputError, UsageError: as :func:`openvmi.hypervisor.load.load_hypervisor`, or instructions are to be counted.
+    """
+    from .hypervisor.base import Hypervisor  # noqa: PLC0415
+
+    if split_name(request.hypervisor) is None:
+        return Hypervisor()
+    from .hypervisor.load import load_hypervisor  # noqa: PLC0415
+
+    hypervisor = load_hypervisor(request.hypervisor)
+    routed = hypervisor.routed()
+    if request.icount and routed:
+        raise UsageError(
+            f"instructions can't be counted while Python answers {routed[0].name}: a waiting guest executes some, too",
+            where=request.hypervisor,
+            help="leave out --icount, or set `modes` to count calls instead of overriding their methods",
+        )
+    return hypervisor
 
 
 def kernel_of(name: str) -> tuple[Path, str]:

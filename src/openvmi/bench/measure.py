@@ -12,9 +12,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..boot import BUNDLED, Request, configure
+from ..boot import BUNDLED, Request, machine_of
 from ..errors import HarnessError, UsageError
-from ..machine import Machine
 from ..report import Report, number, parse_report
 
 COUNTS = ("instructions", "time", "userland")
@@ -83,7 +82,7 @@ def boot(request: Request) -> Report:
     Raises:
         OpenVmiError: it did not end with status 0.
     """
-    with Machine(configure(request)) as machine:
+    with machine_of(request) as machine:
         outcome = machine.wait()
     if not outcome.ok:
         raise outcome.error() or HarnessError(outcome.reason, where=f"{request.kernel} under {request.hypervisor}")

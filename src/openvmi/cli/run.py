@@ -17,7 +17,7 @@ import click
 
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request, configure
 from ..errors import ExitCode, UsageError
-from ..hypervisor import NAMES
+from ..hypervisor import NAMES, offer, split_name
 from ..machine import Machine, make_plan
 from ..text import printable
 from ._output import Output, Shown, refuse_overwriting, tell
@@ -25,6 +25,7 @@ from ._output import Output, Shown, refuse_overwriting, tell
 if TYPE_CHECKING:
     from ..machine import HeadStart
     from ..machine.outcome import Outcome
+    from ._hosted import Hosted
 
 _SECONDS = 60.0
 _SECONDS_AT_A_TERMINAL = 3600.0
@@ -36,10 +37,18 @@ PATH = click.Path(path_type=Path)
 @click.option("--kernel", default=DEFAULT_KERNEL, show_default=True, help=f"A file, or one of {', '.join(BUNDLED)}.")
 @click.option("--initrd", type=PATH, help="Initial ramdisk; a Linux without one gets our own /init.")
 @click.option("--append", default="", help="Kernel command line; words for the bundled guest's /init follow `--`.")
-@click.option("--hypervisor", type=click.Choice(NAMES), help="What the machine offers.  [default: native]")
+@click.option(
+    "--hypervisor",
+    default="native",
+    show_default=True,
+    metavar="NAME|FILE.py[:Class]",
+    help=f"What the machine offers: {', '.join(NAMES)}, or a hypervisor of your own.",
+)
 @click.option(
     "--rom", "roms", type=PATH, multiple=True, help="Option ROM in place of the hypervisor's own; repeatable."
 )
+@click.option("--symbols", type=PATH, help="vmlinux or System.map, for FILE.py; found alone mostly.")
+@click.option("--name", default="", help="Of the machine, for `openvmi attach`.  [default: the process's number]")
 @click.option("--memory", "memory_mib", default=128, show_default=True, metavar="MIB", help="Guest RAM in MiB.")
 @click.option("--cpus", default=1, show_default=True, help="Virtual CPUs.")
 @click.option("--accel", default="auto", show_default=True, type=click.Choice(["auto", "tcg", "kvm"]))
@@ -56,8 +65,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     kernel: str,
     initrd: Path | None,
     append: str,
-    hypervisor: str | None,
+    hypervisor: str,
     roms: tuple[Path, ...],
+    symbols: Path | None,
+    name: str,
     memory_mib: int,
     cpus: int,
     accel: str,
@@ -75,10 +86,11 @@ def command(  # noqa: PLR0913 - one parameter for each option
     began = _process_start()
     request = Request(
         kernel=kernel,
-        hypervisor=hypervisor or "native",
+        hypervisor=hypervisor,
         initrd=initrd,
         append=append,
         roms=roms,
+        symbols=symbols,
         memory_mib=memory_mib,
         cpus=cpus,
         accel=accel,
@@ -90,30 +102,40 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    inputs = [path for path in (config.kernel, config.initrd, *config.option_roms) if path is not None]
-    refuse_overwriting({"--json": json_file, "--console": console}, [Path(path) for path in inputs])
+    named = split_name(hypervisor)
+    inputs = [config.kernel, config.initrd, *config.option_roms, symbols, named and named[0]]
+    refuse_overwriting({"--json": json_file, "--console": console}, [Path(path) for path in inputs if path])
     output = None if json_file is None else Output(json_file)
-    machine = Machine(
-        config,
-        console_sink=None if quiet or str(json_file) == "-" else Shown(config.timeout),
-        command_start=began,
-        head_start=head_start if json_file is None else None,
-    )
-    outcome = _run(machine)
+    sink = None if quiet or str(json_file) == "-" else Shown(config.timeout)
+    hosted = None
+    if offer(hypervisor, roms).hosted:
+        from ._hosted import Hosted
+
+        out = 2 if output is not None and output.to_stdout else 1
+        hosted = Hosted(request, config, sink, began, out=out, name=name)
+        machine = hosted.machine
+    else:
+        early = head_start if json_file is None else None
+        machine = Machine(config, console_sink=sink, command_start=began, head_start=early)
+    outcome = _run(hosted or machine, machine)
     _tell(machine, request, outcome)
-    return int(outcome.exit_code) if output is None else _write(output, machine, request, outcome)
+    if hosted is not None:
+        hosted.tell()
+    return int(outcome.exit_code) if output is None else _write(output, machine, request, outcome, hosted)
 
 
-def _run(machine: Machine) -> Outcome:
-    with machine:
+def _run(run: Machine | Hosted, machine: Machine) -> Outcome:
+    with run:
         if not sys.stdin.isatty():
             _announce(machine)
-            return machine.wait()
+            return run.wait()
         from ..machine.terminal import Terminal
 
         with Terminal(machine) as terminal:
+            if not isinstance(run, Machine):
+                run.terminal = terminal
             _announce(machine, "; every key goes to the guest, Ctrl-A x ends it" if terminal.active else "")
-            return machine.wait()
+            return run.wait()
 
 
 def _default_limit() -> float:
@@ -136,7 +158,7 @@ def _announce(machine: Machine, keys: str = "") -> None:
         tell(f"openvmi: running on {choice.name}: {choice.reason}{keys}")
 
 
-def _write(output: Output, machine: Machine, request: Request, outcome: Outcome) -> int:
+def _write(output: Output, machine: Machine, request: Request, outcome: Outcome, hosted: Hosted | None) -> int:
     """Write what happened; return the exit code: the guest's, unless that is 0 and the writing failed."""
     from ..account import account
     from ..report import parse_report
@@ -144,8 +166,10 @@ def _write(output: Output, machine: Machine, request: Request, outcome: Outcome)
     status = int(outcome.exit_code)
     if machine.plan is None:
         return status
+    more = None if hosted is None else hosted.as_dict()
+    report = parse_report(outcome.report)
     try:
-        output.write_json(account(machine.plan, request, outcome, parse_report(outcome.report), machine.console.text))
+        output.write_json(account(machine.plan, request, outcome, report, console=machine.console.text, hosted=more))
     except UsageError as error:
         tell(f"openvmi: {printable(str(error))}")
         return status or int(ExitCode.HARNESS)

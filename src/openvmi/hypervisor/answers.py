@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -49,10 +51,18 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The machine ends, with ``reason`` and this exit status (0 to 255)."""
+    """The machine ends, with ``reason`` and this exit status (0 to 255).
+
+    Raises:
+        UsageError: no exit status.
+    """
 
     reason: str = ""
     status: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.status, int) or not 0 <= self.status <= 255:
+            raise UsageError("an exit status is a number from 0 to 255", where=f"Stop(status={self.status!r})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..abi import Call
@@ -13,7 +13,9 @@ from ._generated_calls import SHAPES, Calls
 
 if TYPE_CHECKING:
     from ..machine import Machine, Outcome
+    from .guest import Guest
     from .link import Link
+    from .vcpu import Vcpu
 
 
 class Hypervisor(Calls):
@@ -24,10 +26,14 @@ class Hypervisor(Calls):
 
     Attributes:
         link: the link to the guest, while there is one: counters, modes, losses.
+        guest: what is known about the guest as a kernel, while there is a machine: symbols, tasks, memory.
+        debugger: opens the prompt of a ``Debug`` answer; None: in the terminal, in the thread that answers calls.
     """
 
     modes: Mapping[Call, Mode] = {}
     link: Link | None = None
+    guest: Guest | None = None
+    debugger: Callable[[Vcpu | None], None] | None = None
 
     def started(self, machine: Machine) -> None:
         """The machine has been switched on; the guest has not asked for anything yet."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..abi import CALL_COUNT
 from ..abi.wire import Action
-from ..errors import UsageError
+from ..errors import HarnessError, UsageError
 from ._generated_calls import SHAPES, CallShape, Places
 from .answers import Answer, Continue, Debug, Delay, Refuse, Snapshot, Stop, Value
 from .base import Hypervisor
@@ -43,6 +43,7 @@ Handler = Callable[[int], Verdict | None]
 
 def make_handlers(hypervisor: Hypervisor, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
     """Return, by call number, what answers each call; None for those that ``hypervisor`` does not override."""
+    hypervisor.guest = vcpus[0].guest if vcpus else None
     handlers: list[Handler | None] = [None] * CALL_COUNT
     for call in hypervisor.routed():
         shape = SHAPES[call]
@@ -64,13 +65,26 @@ def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus:
 
     def take(cpu: int) -> Verdict | None:
         box, vcpu = boxes[cpu], vcpus[cpu]
-        if simple:
-            answer = method(vcpu, *[words[box + offset] for offset in offsets])
-        else:
-            answer = method(vcpu, *[_read(words, box, at, mask) for at, mask in zip(places, masks, strict=True)])
+        try:
+            if simple:
+                answer = method(vcpu, *[words[box + offset] for offset in offsets])
+            else:
+                answer = method(vcpu, *[_read(words, box, at, mask) for at, mask in zip(places, masks, strict=True)])
+        except SystemExit as error:
+            answer = _exit(error)
+        except (KeyboardInterrupt, GeneratorExit) as error:
+            raise HarnessError(f"{shape.method} raised {type(error).__name__}") from error
         return None if answer is None else _apply(answer, shape, link, vcpu, box)
 
     return take
+
+
+def _exit(error: SystemExit) -> Stop:
+    """Return what ``sys.exit()`` in a method means: the machine ends, with what would be the process's status."""
+    code = error.code
+    if isinstance(code, int) or code is None:
+        return Stop("sys.exit()", status=(code or 0) & 0xFF)
+    return Stop(str(code), status=1)
 
 
 def _read(words: memoryview[int], box: int, at: tuple[int, ...], mask: int) -> int:

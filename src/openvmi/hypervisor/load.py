@@ -1,64 +1,123 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From ``FILE.py`` or ``FILE.py:Class`` to a hypervisor."""
+"""From ``FILE.py`` or ``FILE.py:Class`` to a hypervisor, with all that can be checked before a machine starts."""
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from ..errors import InputError, UsageError
+from . import split_name
+from ._generated_calls import SHAPES, CallShape
 from .base import Hypervisor
+from .blame import place_of
+from .link import WITHOUT_STUB
 
 
 def is_file(name: str) -> bool:
     """Say whether a hypervisor's name means a file: ``x.py``, ``x.py:Class``."""
-    return _split(name)[0].endswith(".py")
+    return split_name(name) is not None
 
 
 def load_hypervisor(name: str) -> Hypervisor:
     """Return an instance of the class that ``name`` means, made without arguments.
 
     Args:
-        name: ``FILE.py:Class``, or ``FILE.py`` for a file with one hypervisor.
+        name: ``FILE.py:Class``, or ``FILE.py`` for a file with one hypervisor; classes that others in the file derive
+            from don't count.
 
     Raises:
         InputError: no such file, or it does not run.
-        UsageError: no such class, or several to choose from.
+        UsageError: no such class, several to choose from, or one whose methods can't be called.
     """
-    file, wanted = _split(name)
+    file, wanted = split_name(name) or (name, "")
     path = Path(file)
     if not path.is_file():
         raise InputError("no such file", where=file)
     found = _classes(_run(path))
-    if wanted:
-        found = {key: value for key, value in found.items() if key == wanted}
-    if len(found) != 1:
-        names = ", ".join(found) or "none"
-        raise UsageError(f"this file has {names} for a hypervisor", where=name, help="give FILE.py:Class")
+    names = ", ".join(found) or "none"
+    if wanted and wanted not in found:
+        raise UsageError(f"this file has no hypervisor {wanted!r}", where=file, help=f"it has: {names}")
+    chosen = [found[wanted]] if wanted else _leaves(list(found.values()))
+    if not chosen:
+        raise UsageError("this file has no hypervisor", where=file, help="a class derived from Hypervisor")
+    if len(chosen) > 1:
+        raise UsageError(f"this file has several hypervisors: {names}", where=file, help=f"{file}:{chosen[0].__name__}")
+    check_methods(chosen[0])
+    return _make(chosen[0], name)
+
+
+def check_methods(cls: type[Hypervisor]) -> None:
+    """Make sure that each method of ``cls`` that is named after a call takes what such a call passes.
+
+    Raises:
+        UsageError: one does not, or is for a call that is never passed to Python.
+    """
+    for number, shape in SHAPES.items():
+        method = getattr(cls, shape.method)
+        if method is getattr(Hypervisor, shape.method):
+            continue
+        if number in WITHOUT_STUB:
+            raise UsageError(
+                f"{shape.method} is never asked: this call has no native code, so guests are not offered it",
+                where=_where(method, cls),
+            )
+        _check_method(method, shape, cls)
+
+
+def _check_method(method: object, shape: CallShape, cls: type[Hypervisor]) -> None:
+    taken = ["self", "vcpu", *(name for name, _, _ in shape.takes)]
+    wanted = f"def {shape.method}({', '.join(taken)})"
+    if not callable(method):
+        raise UsageError(f"{shape.method} is no method", where=cls.__name__, help=wanted)
+    # what stands in the class takes `self`, unless it is bound to something already
+    plain = not isinstance(inspect.getattr_static(cls, shape.method), staticmethod | classmethod)
     try:
-        return next(iter(found.values()))()
+        inspect.signature(method).bind(*(taken if plain else taken[1:]))
+    except TypeError as error:
+        says = f"{shape.method}{inspect.signature(method)} does not take what the call passes: {error}"
+        raise UsageError(says, where=_where(method, cls), help=wanted) from error
+    except ValueError:
+        return  # of a kind that Python can't tell the parameters of
+    if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
+        raise UsageError(f"{shape.method} is not a plain function", where=_where(method, cls), help=wanted)
+
+
+def _where(method: object, cls: type[Hypervisor]) -> str:
+    code = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else cls.__name__
+
+
+def _make(cls: type[Hypervisor], name: str) -> Hypervisor:
+    try:
+        return cls()
     except Exception as error:
-        raise InputError(f"can't be made: {type(error).__name__}: {error}", where=name) from error
-
-
-def _split(name: str) -> tuple[str, str]:
-    file, colon, wanted = name.rpartition(":")
-    return (file, wanted) if colon and file.endswith(".py") else (name, "")
+        where = place_of(error) or name
+        raise InputError(f"{cls.__name__}() failed: {type(error).__name__}: {error}", where=where) from error
 
 
 def _run(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
+    # a name of its own: a file may be called like a module of Python's
+    spec = spec_from_file_location(f"_hypervisor_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError("not a Python file", where=str(path))
     module = module_from_spec(spec)
-    sys.modules.setdefault(spec.name, module)  # dataclasses look there
+    sys.modules[spec.name] = module  # dataclasses look there
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # as for a program: what lies beside it can be imported
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"does not run: {type(error).__name__}: {error}", where=str(path)) from error
+    except SyntaxError as error:
+        place = f"{error.filename or path}:{error.lineno or 0}"
+        raise InputError(f"does not run: {type(error).__name__}: {error.msg}", where=place) from error
+    except (Exception, SystemExit) as error:
+        where = place_of(error) or str(path)
+        raise InputError(f"does not run: {type(error).__name__}: {error}", where=where) from error
     return module
 
 
@@ -68,3 +127,8 @@ def _classes(module: ModuleType) -> dict[str, type[Hypervisor]]:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Hypervisor) and value.__module__ == module.__name__
     }
+
+
+def _leaves(classes: list[type[Hypervisor]]) -> list[type[Hypervisor]]:
+    different = list(dict.fromkeys(classes))
+    return [cls for cls in different if not any(other is not cls and issubclass(other, cls) for other in different)]

@@ -12,7 +12,23 @@ if TYPE_CHECKING:
 
 
 def prompt(hypervisor: Hypervisor, vcpu: Vcpu | None) -> None:
+    """Open the prompt of a ``Debug`` answer where the hypervisor's ``debugger`` says, or else here."""
+    if hypervisor.debugger is None:
+        interact(hypervisor, vcpu)
+    else:
+        hypervisor.debugger(vcpu)
+
+
+def interact(hypervisor: Hypervisor, vcpu: Vcpu | None) -> None:
     """Open a prompt in this terminal, with both names; return when it is left."""
     import code  # noqa: PLC0415 - rarely used
 
-    code.interact(local={"hypervisor": hypervisor, "vcpu": vcpu}, banner="the guest waits; Ctrl-D lets it go on")
+    names: dict[str, object] = {"hypervisor": hypervisor, "vcpu": vcpu}
+    if vcpu is not None:
+        names["where"] = f"{vcpu.call.name} from {vcpu.where}"
+    try:
+        code.interact(
+            local=names, banner=f"{names.get('where', '')}: the guest waits; Ctrl-D lets it go on", exitmsg=""
+        )
+    except SystemExit:
+        return  # exit() leaves the prompt, and no more

@@ -21,7 +21,7 @@ STATUS_PASSED_MAX = 123
 
 
 class How(StrEnum):
-    """The endings."""
+    """The endings; ``stopped``, that whoever runs the machine has ended it on purpose, is for that one to say."""
 
     EXITED = "exited"
     POWERED_OFF = "powered-off"
@@ -30,6 +30,7 @@ class How(StrEnum):
     PANIC = "panic"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
     QEMU_FAILED = "qemu-failed"
 
 

@@ -14,7 +14,8 @@ import signal
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -119,6 +120,20 @@ class Terminal:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers.clear()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let somebody else have the terminal, as it was before, for the time of a ``with`` statement."""
+        if self._before is None:
+            yield
+            return
+        self._machine.remove_input(self._fd)
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+        try:
+            yield
+        finally:
+            self._set_raw()
+            self._machine.add_input(self._fd, self._typed)
 
     def _typed(self, data: bytes) -> None:
         self._machine.console.send(self._keys.feed(data))

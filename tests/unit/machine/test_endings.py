@@ -70,7 +70,7 @@ def test_ending(name: str, steps: Steps) -> None:
 
 
 def test_every_ending_has_a_row() -> None:
-    assert {row[2] for row in ENDINGS.values()} == set(How)
+    assert {row[2] for row in ENDINGS.values()} == set(How) - {How.STOPPED}  # which no evidence says
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,237 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``openvmi run`` with Python behind the machine: what the other hypervisors don't need, and don't import."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ..abi.wire import GuestState
+from ..boot import Request, hypervisor_of
+from ..errors import ExitCode, HarnessError, OpenVmiError
+from ..hypervisor.blame import place_of, user_traceback
+from ..hypervisor.control import ControlServer
+from ..hypervisor.session import Session
+from ..machine.outcome import How
+from ..text import printable
+from ._output import tell
+from ._stage import Stage, Voice
+
+if TYPE_CHECKING:
+    from ..hypervisor.vcpu import Vcpu
+    from ..machine import Machine, MachineConfig
+    from ..machine.outcome import Outcome
+    from ..machine.terminal import Terminal
+
+_LINES = "\n\t"
+
+
+class Hosted:
+    """A session, its hypervisor's output on a stage with the console's, and its end in words.
+
+    Args:
+        request: what was asked for.
+        config: what was made of it.
+        console: shows the console; None to show nothing.
+        began: time.monotonic_ns() at the start of the command.
+        out: descriptor for what the hypervisor prints.
+        name: of the machine, for ``openvmi attach``; its process's number, if not given.
+
+    Attributes:
+        machine: the machine.
+        terminal: the terminal that the machine has, while it has one; for a prompt.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a thing of its own
+        self,
+        request: Request,
+        config: MachineConfig,
+        console: Callable[[bytes], object] | None,
+        began: int,
+        *,
+        out: int = 1,
+        name: str = "",
+    ) -> None:
+        self.hypervisor = hypervisor_of(request)
+        self._stage = Stage(console)
+        self._out = out
+        self._name = request.hypervisor
+        self._session = Session(
+            self.hypervisor,
+            config,
+            chores=self._stage.nudge,
+            symbols=request.symbols,
+            machine={"console_sink": self._stage.show, "command_start": began},
+        )
+        self.machine: Machine = self._session.machine
+        self._control = ControlServer(self._session, name, guest=request.kernel)
+        self.terminal: Terminal | None = None
+        self.hypervisor.debugger = self._debug
+        self._error: BaseException | None = None
+        self._debugged: tuple[Vcpu | None, threading.Event] | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.callback(self._session.close)
+        self._stack.callback(self._stage.close)
+        voices = self._voices()
+        self._stack.enter_context(voices)
+        try:
+            self._session.start()
+            self.machine.add_input(self._stage.doorbell, self._answer)
+            self._stack.enter_context(self._control)
+        except BaseException as error:
+            self._stack.close()
+            if isinstance(error, Exception) and place_of(error) and self.machine.plan is not None:
+                tell(printable(user_traceback(error), keep=_LINES), newline=False)
+                name = type(error).__name__
+                raise HarnessError(f"started() raised {name}: {error}", where=self._name) from error
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        if isinstance(error, KeyboardInterrupt):
+            self.tell()
+
+    def wait(self) -> Outcome:
+        """Carry on until the machine ends, or the hypervisor ends it; return how."""
+        try:
+            outcome = self._session.wait()
+        except Exception as error:
+            if self.machine.outcome is None:
+                raise
+            # what the hypervisor's stopped() raised
+            self._error, outcome = error, self.machine.outcome
+        except KeyboardInterrupt:
+            self._release()
+            raise
+        self._release()
+        return self._judge(outcome)
+
+    def tell(self) -> None:
+        """Say in a line what was asked of Python, and what is wrong, if anything."""
+        session = self._session
+        if session.machine.plan is None:
+            return
+        error = self._error or self._failure()
+        if error is not None and (place_of(error) or not isinstance(error, OpenVmiError)):
+            tell(printable(user_traceback(error), keep=_LINES), newline=False)
+        for warning in self._warnings():
+            tell(f"openvmi: warning: {printable(warning)}")
+        tell(f"openvmi: {printable(self._name)}: {self._sum()}")
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the same as plain data, for ``--json``."""
+        session = self._session
+        losses, brain, stop = session.link.losses(), session.brain, session.stop
+        error = self._error or self._failure()
+        return {
+            "guest": session.link.guest_state.name.lower(),
+            "routed": [call.name for call in self.hypervisor.routed()],
+            "upcalls": 0 if brain is None else brain.answered,
+            "lost_upcalls": losses.upcalls,
+            "lost_records": losses.records,
+            "lost_lines": self._stage.dropped,
+            "counts": {call.name: count for call, count in session.link.counts().items()},
+            "fault": session.link.fault,
+            "refusal": session.link.refusal(),
+            "stop": None if stop is None else {"reason": stop.reason, "status": stop.status},
+            "traceback": None if error is None else user_traceback(error),
+        }
+
+    def _judge(self, outcome: Outcome) -> Outcome:
+        """Let the hypervisor's word, or its failure, come before the guest's."""
+        stop, error = self._session.stop, self._error or self._failure()
+        if error is not None:
+            where = place_of(error)
+            reason = f"the hypervisor raised {type(error).__name__}{f' at {where}' if where else ''}: {error}"
+            return replace(outcome, how=How.STOPPED, exit_code=int(ExitCode.HARNESS), reason=reason)
+        if stop is not None:
+            said = f": {stop.reason}" if stop.reason else ""
+            reason = f"the hypervisor stopped the machine with status {stop.status}{said}"
+            return replace(outcome, how=How.STOPPED, exit_code=stop.status, reason=reason)
+        return outcome
+
+    def _failure(self) -> BaseException | None:
+        brain = self._session.brain
+        return None if brain is None else brain.failure
+
+    def _sum(self) -> str:
+        session = self._session
+        losses, brain = session.link.losses(), session.brain
+        parts = [f"{0 if brain is None else brain.answered:,} upcalls answered"]
+        if losses.upcalls:
+            parts.append(f"{losses.upcalls:,} LOST (done natively, no answer came in time)")
+        if losses.records:
+            parts.append(f"{losses.records:,} trace records LOST")
+        return ", ".join(parts)
+
+    def _warnings(self) -> Iterator[str]:
+        link, stop = self._session.link, self._session.stop
+        if link.refusal():
+            yield f"the guest continues natively, nothing reaches Python: {link.refusal()}"
+        elif link.guest_state is GuestState.SILENT and stop is None:
+            yield "the guest never asked for the interface: nothing reaches Python (is it a VMI kernel?)"
+        if link.fault:
+            yield f"the guest wrote nonsense into the shared memory: {link.fault}"
+        if self._stage.dropped:
+            yield f"{self._stage.dropped:,} lines that the hypervisor printed were dropped: nobody took them"
+
+    @contextlib.contextmanager
+    def _voices(self) -> Iterator[None]:
+        """Put what Python prints on the stage."""
+        out, err = self._stage.voice(self._out), self._stage.voice(2)
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = out, err
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+            for voice in (out, err):
+                voice.finish()
+
+    def _release(self) -> None:
+        """Write what still waits: the machine no longer hears the doorbell."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, Voice):
+                stream.finish()
+        self._stage.flush()
+
+    def _answer(self, data: bytes) -> None:
+        self._stage.answer(data)
+        if self._debugged is not None:
+            vcpu, done = self._debugged
+            self._debugged = None
+            self._prompt(vcpu)
+            done.set()
+
+    def _debug(self, vcpu: Vcpu | None) -> None:
+        """Have the waiting thread open a prompt, since it has the terminal; wait until it is left."""
+        if not sys.__stdin__ or not sys.__stdin__.isatty():
+            tell("openvmi: warning: a Debug answer wants a terminal, and stdin is none; the guest goes on")
+            return
+        done = threading.Event()
+        self._debugged = (vcpu, done)
+        self._stage.ring()
+        done.wait()
+
+    def _prompt(self, vcpu: Vcpu | None) -> None:
+        from ..hypervisor.prompt import interact
+
+        self._release()
+        with ExitStack() as stack:
+            if self.terminal is not None:
+                stack.enter_context(self.terminal.lent())
+            stack.enter_context(contextlib.redirect_stdout(sys.__stdout__))
+            stack.enter_context(contextlib.redirect_stderr(sys.__stderr__))
+            interact(self.hypervisor, vcpu)
