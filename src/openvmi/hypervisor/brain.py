@@ -111,6 +111,10 @@ class Brain:
     def handlers(self, handlers: Sequence[Handler | None]) -> None:
         self._handlers = tuple(handlers)
 
+    def is_here(self) -> bool:
+        """Say whether this is the brain's own thread."""
+        return threading.current_thread() is self._thread
+
     def run(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
         """Do ``work`` in the brain's thread, between two answers, and return what it returns.
 
@@ -124,7 +128,7 @@ class Brain:
             HarnessError: a handler did not come back in time, or the machine ended.
             Exception: whatever ``work`` raises.
         """
-        if threading.current_thread() is self._thread or not self._thread.is_alive():
+        if self.is_here() or not self._thread.is_alive():
             return work()
         entry = _Work(work)
         self._work.append(entry)
@@ -185,6 +189,7 @@ class Brain:
         if self._link.brain == BrainState.LOST and not self._ending:
             self.revivals += 1
             self._link.set_brain(BrainState.ALIVE)
+        self._link.settle()
         try:
             return self._chores() is True
         except Exception as error:  # noqa: BLE001 - not ours; calls have to be answered all the same

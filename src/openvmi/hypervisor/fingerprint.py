@@ -64,7 +64,7 @@ def take(link: Link, ram: PhysicalMemory, text: Range | None) -> Fingerprint:
 
 
 def _hash(link: Link, ram: PhysicalMemory, text: Range) -> str:
-    """Hash the kernel's code, with the sites that the payload switches (``sites``) as the kernel's patcher left them."""
+    """Hash the kernel's code, with the sites that the payload switches as the kernel's own patcher left them."""
     code = bytearray()
     try:
         for start in range(0, text.size, _PIECE):

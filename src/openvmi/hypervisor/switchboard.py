@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..abi import CALL_COUNT, Call
@@ -28,6 +28,9 @@ from .vcpu import Vcpu
 
 SETTLE: Final = 0.05
 """Seconds that the last requests have to come and be answered; what comes later is done natively."""
+SITES: Final = 0.5
+"""Seconds that the guest has to switch its call sites."""
+_LOOK: Final = 0.0005
 _NOBODY: Final[list[Handler | None]] = [None] * CALL_COUNT
 _PATHS: Final = WireHeader.OFFSETS["paths"]
 _EVERYWHERE: Final = (0, 1 << 32)
@@ -40,6 +43,8 @@ class Change:
     Args:
         calls: those whose mode is another now, each with the mode before and after.
         took: seconds from the request until it was in force on all CPUs.
+        sites: whether all of the kernel's call sites are as it wants them; False: the guest makes no calls at which it
+            would switch them, and meanwhile flag calls go on as before.
         pause: the longest time in seconds for which no upcall could be answered; calls in other modes never wait.
         outstanding: CPUs that still had not asked, or not gone on, when the time for that was over.
     """
@@ -48,6 +53,7 @@ class Change:
     took: float
     pause: float = 0.0
     outstanding: tuple[int, ...] = ()
+    sites: bool = True
 
 
 @dataclass(slots=True)
@@ -113,8 +119,7 @@ class Switchboard:
             self._brain.run(lambda: self._route(wanted))
         else:
             self._link.set_mode(mode, wanted)
-        took = clock.took
-        return Change(clock.changed(), took)
+        return self._settled(clock, Change(clock.changed(), clock.took))
 
     def attach(self, hypervisor: Hypervisor) -> Change:
         """Let ``hypervisor`` decide from now on; one that is attached goes.
@@ -126,7 +131,7 @@ class Switchboard:
         clock = _Clock(self._link)
         self._check((*hypervisor.routed(), *hypervisor.modes))
         handlers = make_handlers(hypervisor, self._link, self._vcpus)
-        return self._brain.run(lambda: self._exchange(clock, hypervisor, handlers))
+        return self._settled(clock, self._brain.run(lambda: self._exchange(clock, hypervisor, handlers)))
 
     def detach(self) -> Change:
         """Have everything done natively again, and nobody asked.
@@ -138,7 +143,16 @@ class Switchboard:
         """
         clock = _Clock(self._link)
         self._link.set_mode(Mode.NATIVE)
-        return self._brain.run(lambda: self._exchange(clock, Hypervisor(), _NOBODY))
+        return self._settled(clock, self._brain.run(lambda: self._exchange(clock, Hypervisor(), _NOBODY)))
+
+    def _settled(self, clock: _Clock, change: Change) -> Change:
+        """Wait for the guest to switch its call sites, a while; not in the brain's thread, which has to answer it."""
+        if self._brain.is_here():
+            return change
+        until = time.perf_counter() + SITES
+        while not (sites := self._link.settle()) and time.perf_counter() < until:
+            time.sleep(_LOOK)
+        return replace(change, took=clock.took, sites=sites)
 
     def _check(self, calls: tuple[Call, ...]) -> None:
         for call in calls:

@@ -26,7 +26,9 @@ from openvmi.hypervisor.switchboard import Switchboard
 from openvmi.hypervisor.vcpu import WORD, Vcpu
 from openvmi.machine import MachineConfig
 
-PAYLOAD = WirePayload(hash=wire.WIRE_HASH, cpus=64, init=0, get_reloc=0).pack() + b"code" * 8
+_STUBS = wire.WIRE_BASE + wire.WIRE_CODE_OFFSET + WirePayload.SIZE
+_HEAD = WirePayload(hash=wire.WIRE_HASH, cpus=64, init=0, get_reloc=0, stubs=_STUBS, unused=bytes(12))
+PAYLOAD = _HEAD.pack() + b"stub" * len(Call) + b"code" * 8
 MODES = WireHeader.OFFSETS["modes"]
 HEADER = {name: offset // 4 for name, offset in WireHeader.OFFSETS.items()}
 RING = {name: (wire.WIRE_CPU_RING + offset) // 4 for name, offset in WireRing.OFFSETS.items()}
