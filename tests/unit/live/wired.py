@@ -194,7 +194,7 @@ class Cpu:
         mask, base = self.words[ring + RING["mask"]], self.words[ring + RING["base"]] - wire.WIRE_BASE
         for done in range(count):
             head = self.words[ring + RING["head"]]
-            if head - self.words[ring + RING["tail"]] >= self.words[ring + RING["limit"]]:
+            if (head - self.words[ring + RING["stop"]]) % (1 << 32) < 1 << 31:
                 self.words[ring + RING["lost"]] += count - done
                 return done
             self.words[ring + RING["head"]] = head + 1
