@@ -30,9 +30,11 @@ class LiveRequest:
         calls: names of calls, with commas; empty: all.
         where: functions or ranges of the kernel; empty: anywhere.
         first: stop after so many; None: never.
-        symbols: vmlinux or System.map; None: none.
-        output: trace file to write; None: the live view alone.
-        attach: a running machine; None: start one.
+        symbols: vmlinux or System.map; None: wherever there are some.
+        form: format to export to; None: none.
+        output: trace file to write, or what is exported; None: the live view alone, or stdout.
+        rows: lines of each table.
+        attach: name of a running machine, empty for the only one; None: start one.
         run: arguments of ``openvmi run`` for the machine to start.
     """
 
@@ -40,7 +42,9 @@ class LiveRequest:
     where: tuple[str, ...]
     first: int | None
     symbols: Path | None
+    form: str | None
     output: Path | None
+    rows: int
     attach: str | None
     run: tuple[str, ...]
 
@@ -56,7 +60,7 @@ class LiveRequest:
 @click.option("--export", "form", type=click.Choice(list(FORMATS)), help="Write it for another tool.")
 @click.option("-o", "--output", type=_FILE, help="File to write; of --export the default is stdout.")
 @click.option("--rows", default=15, show_default=True, type=click.IntRange(1), help="Lines of each table.")
-@click.option("--attach", metavar="MACHINE", help="Trace a running machine.")
+@click.option("--attach", is_flag=False, flag_value="", metavar="[MACHINE]", help="Trace a running machine.")
 @click.argument("run", nargs=-1, type=click.UNPROCESSED, metavar="[-- RUN...]")
 def command(  # noqa: PLR0913 - one parameter for each option
     *,
@@ -73,13 +77,15 @@ def command(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Show which calls a kernel makes, from where, and how often.
 
-    With --read from a file: tables, or with --export json (lines), folded (stacks), flame (graph, SVG), perfetto
-    (ui.perfetto.dev), html (a report with plots), counts (for openvmi diff).
+    Alone, it boots the bundled guest; what follows -- is for `openvmi run`. With --attach, a machine that runs. On a
+    terminal the figures move; -o writes a trace file. With --read from a file: tables, or with --export json (lines),
+    folded (stacks), flame (graph, SVG), perfetto (ui.perfetto.dev), html (a report with plots), counts (for openvmi
+    diff). Exit code of a live trace: the guest's.
     """
     if file is None:
-        if form is not None:
-            raise UsageError("--export needs a trace file", help="openvmi trace --read FILE --export ...")
-        return live(LiveRequest(calls, where, first, symbols, output, attach, run))
+        from ._live import live
+
+        return live(LiveRequest(calls, where, first, symbols, form, output, rows, attach, run))
     if attach is not None or run:
         raise UsageError("--read is for a file: nothing is started or attached to")
     if output is not None and form is None:
@@ -88,18 +94,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
         if form is None:
             _show(source, rows)
         else:
-            _export(source, form, output)
+            export(source, form, output)
     return ExitCode.OK
-
-
-def live(request: LiveRequest) -> int:
-    """Trace a machine while it runs, and return the exit code. The link to a guest belongs here.
-
-    Raises:
-        UsageError: there is no link to a guest yet.
-    """
-    del request
-    raise UsageError("there is nothing to trace", help="openvmi trace --read FILE")
 
 
 @contextmanager
@@ -142,7 +138,12 @@ def tell(source: Source) -> None:
         click.echo(f"openvmi: {source.reader.path}: {note}", err=True)
 
 
-def _export(source: Source, form: str, output: Path | None) -> None:
+def export(source: Source, form: str, output: Path | None) -> None:
+    """Write a trace in another format, to stdout without ``output``.
+
+    Raises:
+        UsageError: it can't be written, or is not for a terminal.
+    """
     write = exporter(form)
     if output is None or str(output) == "-":
         if form in _BINARY and sys.stdout.isatty():

@@ -139,6 +139,8 @@ class ControlServer:
         what = request.get("op")
         if what == "status":
             return self._status(), []
+        if what == "symbols":
+            return {}, [self._symbols()]
         hypervisor = _load(request) if what == "attach" else None  # the user's code may take its time
         with self._lock:
             if hypervisor is not None:
@@ -206,11 +208,26 @@ class ControlServer:
         asked = [call for call, mode in before.items() if mode is Mode.UPCALL]
         calls = [call for call in chosen if call not in asked]
         link.set_trace_range(low, high)
+        link.flush()
         peer.before = {call: before[call] for call in calls}
         self._tracer = peer
         change = session.switch(Mode.TRACE, calls)
-        head = {"cpus": link.cpus, "guest": self._guest, "name": self.name, "asked": [call.name for call in asked]}
-        return {**self._told(change, ""), **head}, [session.machine.shared_file]
+        head = {
+            "cpus": link.cpus,
+            "guest": self._guest,
+            "kernel": str(self._kernel.absolute()),
+            "icount": session.machine.config.icount,
+            "asked": [call.name for call in asked],
+        }
+        return {**self._told(change, ""), **head}, [os.dup(session.machine.shared_file)]
+
+    def _symbols(self) -> int:
+        """Return a file in memory with the kernel's symbols, in the form of System.map."""
+        table = None if self._session.guest is None else self._session.guest.symbols
+        fd = os.memfd_create("symbols")
+        with os.fdopen(os.dup(fd), "wb") as file:
+            file.write(b"" if table is None else table.as_text().encode())
+        return fd
 
     def _end_trace(self, peer: _Peer) -> Message:
         """Do with calls what was done before ``peer`` traced them, unless somebody has changed it since."""
@@ -290,7 +307,11 @@ class _Peer(threading.Thread):
             lines.descriptors.clear()
             answer, descriptors = self._answer(line)
             self.socket.settimeout(None if self.before else _IDLE)
-            socket.send_fds(self.socket, [wire.encode(answer)], descriptors)
+            try:
+                socket.send_fds(self.socket, [wire.encode(answer)], descriptors)
+            finally:
+                for fd in descriptors:
+                    os.close(fd)
 
     def _answer(self, line: bytes) -> tuple[Message, list[int]]:
         try:

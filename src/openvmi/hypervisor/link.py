@@ -35,6 +35,10 @@ _WORD: Final = 1 << 32
 _RECORD_WORDS: Final = WireRecord.SIZE // 4
 _SEQUENCE: Final = WireRecord.OFFSETS["sequence"] // 4
 _ENTRY: Final = 0x63  # present, writable, accessed, dirty
+_HALF: Final = 1 << 16
+_DRAINED: Final = 1 << 14  # at once: some 0.2 ms, while calls wait
+_LOWEST: Final = bytes(range(256)) * (_DRAINED // 256 + 1)
+_SECOND: Final = b"".join(bytes((value,)) * 256 for value in range(256))
 _PATIENCE: Final = 1.0  # seconds for a record that was begun to be finished
 
 
@@ -58,7 +62,7 @@ class Link:
         memory: a writable buffer of :data:`~openvmi.abi.wire.WIRE_SIZE` bytes, all zeros.
         cpus: virtual CPUs, 1 to 64.
         payload: image of the payload, from :mod:`openvmi.images`; None: the memory is set up and in use, and
-            records are taken from here on.
+            records are taken from where the last taker stopped.
         paths: how calls are answered; the rest as the default, switchable where there is native code.
         low_memory: bytes of RAM from 0, below 4 GiB; 0 lets the sites of flag calls remain calls.
 
@@ -104,8 +108,7 @@ class Link:
             self.words[_H["low_memory"]] = low_memory
             self.set_mode(Mode.NATIVE)
             return
-        for cpu in range(cpus):
-            self._take(cpu, self.words[area(cpu) // 4 + _R["head"]])
+        self._tails = [self.words[area(cpu) // 4 + _R["tail"]] for cpu in range(cpus)]
 
     def _set_up(self, payload: bytes, paths: dict[Call, Path]) -> None:
         head = WirePayload.unpack(payload)
@@ -311,7 +314,7 @@ class Link:
     # -- traces --
 
     def drain(self, cpu: int) -> bytes:
-        """Take the records that are ready in a CPU's ring: whole ones of 32 bytes, in their order.
+        """Take the records that are ready in a CPU's ring: whole ones of 32 bytes, in their order; 16384 at most.
 
         Call again while it returns something: a ring's end divides what is ready.
         """
@@ -323,16 +326,20 @@ class Link:
             self._take(cpu, head)
             return b""
         slot = tail & self._rings - 1
-        count = min(waiting, self._rings - slot, _WORD - tail)
+        count = min(waiting, self._rings - slot, _HALF - tail % _HALF, _DRAINED)
         first = self._ring_at(cpu) // 4 + slot * _RECORD_WORDS
-        numbers = self.words[first + _SEQUENCE : first + count * _RECORD_WORDS : _RECORD_WORDS].tolist()
-        ready = _same(numbers, tail)
+        ready = _in_order(self.words[first + _SEQUENCE : first + count * _RECORD_WORDS : _RECORD_WORDS], tail)
         data = self.bytes[4 * first : 4 * first + ready * WireRecord.SIZE].tobytes()
         if ready < count:
             ready += self._unfinished_record(cpu, tail + ready)
         if ready:
             self._take(cpu, (tail + ready) % _WORD)
         return data
+
+    def flush(self) -> None:
+        """Forget the records that nobody has taken, on all CPUs."""
+        for cpu in range(self.cpus):
+            self._take(cpu, self.words[area(cpu) // 4 + _R["head"]])
 
     def _take(self, cpu: int, tail: int) -> None:
         self._tails[cpu] = tail
@@ -363,12 +370,21 @@ def ring_size(cpus: int) -> int:
     return 1 << room.bit_length() - 1
 
 
-def _same(numbers: list[int], first: int) -> int:
-    """Return how many of ``numbers`` go up one by one from ``first``."""
-    wanted = list(range(first, first + len(numbers)))
-    if numbers == wanted:
-        return len(numbers)
-    return next(index for index, pair in enumerate(zip(numbers, wanted, strict=True)) if pair[0] != pair[1])
+def _in_order(numbers: memoryview[int], first: int) -> int:
+    """Return how many of ``numbers`` go up one by one from ``first``, which has the same upper half as the last would.
+
+    By bytes of the same weight, against patterns: 5 ns for each, a fifth of what a comparison of lists takes.
+    """
+    found, count, low = numbers.tobytes(), len(numbers), first % _HALF
+    if (
+        found[0::4] == _LOWEST[low % 256 : low % 256 + count]
+        and found[1::4] == _SECOND[low : low + count]
+        and found[2::4] == bytes((first >> 16 & 255,)) * count
+        and found[3::4] == bytes((first >> 24,)) * count
+    ):
+        return count
+    pairs = zip(memoryview(found).cast("I"), range(first, first + count), strict=True)
+    return next(index for index, (number, wanted) in enumerate(pairs) if number != wanted)
 
 
 def _paths(given: Mapping[Call, Path]) -> bytes:

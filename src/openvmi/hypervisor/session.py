@@ -68,6 +68,7 @@ class Session:
 
     Attributes:
         machine: the machine.
+        guest: its kernel, from the start on.
         stop: the answer that ended the machine; None if it was not the hypervisor's.
         failure: what an attached hypervisor raised last, for which it was detached; None if nothing.
     """
@@ -84,6 +85,7 @@ class Session:
         machine: Mapping[str, object] | None = None,
     ) -> None:
         self._first = hypervisor
+        self.guest: Guest | None = None
         self.stop: Stop | None = None
         self.failure: Exception | None = None
         self._paths = paths
@@ -127,8 +129,8 @@ class Session:
         self._pipe = os.pipe()
         self.machine.add_input(self._pipe[0], self._stop_asked)
         self._ram = self.machine.ram  # now: later, other threads ask
-        guest = Guest(self._memory, FilePath(self.machine.config.kernel), link, self._symbol_file)
-        vcpus = [Vcpu(cpu, link.words, area(cpu) // 4, self._memory, guest) for cpu in range(link.cpus)]
+        self.guest = Guest(self._memory, FilePath(self.machine.config.kernel), link, self._symbol_file)
+        vcpus = [Vcpu(cpu, link.words, area(cpu) // 4, self._memory, self.guest) for cpu in range(link.cpus)]
         self._brain = Brain(
             link,
             make_handlers(self._first, link, vcpus),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from .event import RECORD_SIZE, Columns
@@ -56,6 +56,7 @@ class Snapshot:
         lost: records lost since the beginning.
         calls: by call, the busiest first.
         functions: by function of the kernel, the busiest first.
+        part: of the records that were counted one by one, 0 to 1; the others are taken to be like them.
     """
 
     seconds: float
@@ -64,6 +65,7 @@ class Snapshot:
     lost: int
     calls: tuple[Row, ...]
     functions: tuple[Row, ...]
+    part: float = 1.0
 
 
 class Top:
@@ -73,9 +75,12 @@ class Top:
         meta: names of the calls.
         symbols: of the kernel; empty: addresses are shown.
         clock: gives seconds; the intervals of :meth:`snapshot` are its.
+        share: of the time, 0 to 1, that counting may take; batches beyond that are taken to be like the others.
     """
 
-    def __init__(self, meta: TraceMeta, symbols: SymbolTable, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, meta: TraceMeta, symbols: SymbolTable, clock: Callable[[], float] = time.monotonic, share: float = 1.0
+    ) -> None:
         self._meta = meta
         self._symbols = symbols
         self._clock = clock
@@ -83,10 +88,21 @@ class Top:
         self._counts: Counter[tuple[int, int]] = Counter()
         self._before: Counter[tuple[int, int]] = Counter()
         self._lost = 0
+        self._share = share
+        self._spent = 0.0
+        self._skipped = self._skipped_before = 0
 
     def append(self, cpu: int, records: bytes) -> None:
         """Count whole ``records``."""
         del cpu
+        began = self._clock()
+        if self._spent > self._share * (began - self._start) and self._counts:
+            self._skipped += len(records) // RECORD_SIZE
+            return
+        self._count(records)
+        self._spent += self._clock() - began
+
+    def _count(self, records: bytes) -> None:
         columns = Columns.of(records[: len(records) - len(records) % RECORD_SIZE])
         self._counts.update(zip(columns.call, columns.caller, strict=True))
         if len(self._counts) > _MOST_CALLERS:
@@ -97,6 +113,10 @@ class Top:
         del cpu
         self._lost += count
 
+    def rename(self, symbols: SymbolTable) -> None:
+        """Take other symbols from now on."""
+        self._symbols = symbols
+
     def snapshot(self) -> Snapshot:
         """Return totals, and the rates since the snapshot before."""
         now = self._clock()
@@ -105,15 +125,28 @@ class Top:
         scale = 1 / span if span > 0 else 0.0
         names = _names(self._counts, self._meta, self._symbols)
         calls, functions = (_rows(self._counts, fresh, scale, names, side) for side in (0, 1))
-        self._then, self._before = now, self._counts.copy()
-        total = self._counts.total()
-        return Snapshot(now - self._start, fresh.total() * scale, total, self._lost, calls, functions)
+        counted, skipped = self._counts.total(), self._skipped - self._skipped_before
+        if self._skipped:
+            every, lately = _factor(self._skipped, counted), _factor(skipped, fresh.total())
+            calls, functions = (_scaled(rows, every, lately) for rows in (calls, functions))
+        self._then, self._before, self._skipped_before = now, self._counts.copy(), self._skipped
+        rate = (fresh.total() + skipped) * scale
+        part = counted / max(counted + self._skipped, 1)
+        return Snapshot(now - self._start, rate, counted + self._skipped, self._lost, calls, functions, part)
 
     def _bound(self) -> None:
         """Throw rare callers together: a guest may invent as many as it likes."""
         for pair, _ in self._counts.most_common()[_MOST_CALLERS // 2 :]:
             self._counts[pair[0], 0] += self._counts.pop(pair)
             self._before[pair[0], 0] += self._before.pop(pair, 0)
+
+
+def _factor(skipped: int, counted: int) -> float:
+    return (counted + skipped) / counted if counted else 1.0
+
+
+def _scaled(rows: Iterable[Row], every: float, lately: float) -> tuple[Row, ...]:
+    return tuple(replace(row, rate=row.rate * lately, total=round(row.total * every)) for row in rows)
 
 
 def summarize(tally: Tally, meta: TraceMeta, symbols: SymbolTable) -> Snapshot:
@@ -157,6 +190,8 @@ def render(view: Snapshot, *, rows: int = 15, rates: bool = True) -> RenderableT
     from rich.text import Text  # noqa: PLC0415
 
     lost = f", {view.lost:,} lost" if view.lost else ""
+    if view.part < 1:
+        lost += f"; shares from {100 * view.part:.1f} % of them"
     rate = f", {view.rate:,.0f}/s" if rates else ""
     head = Text(f"{view.total:,} calls in {view.seconds:.2f} s{rate}{lost}" if rates else f"{view.total:,} calls{lost}")
     calls = _table("call", "mostly from", view.calls[:rows], view.total, rates=rates)

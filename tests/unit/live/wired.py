@@ -118,6 +118,7 @@ class FakeSession:
         self.link = wired.link
         self.brain = wired.brain
         self.failure: Exception | None = None
+        self.guest: object = None
         self.switch = wired.board.switch
         self.attach = wired.board.attach
         self.detach = wired.board.detach

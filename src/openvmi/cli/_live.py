@@ -1,0 +1,388 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``openvmi trace`` of a machine: one that is started for it, or one that runs already."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, cast
+
+from ..abi import Call
+from ..abi.wire import GuestState, Mode
+from ..boot import Request, configure, hypervisor_of
+from ..errors import ExitCode, HarnessError, InputError, UsageError
+from ..hypervisor.control import ControlServer
+from ..hypervisor.control_client import ControlClient
+from ..hypervisor.link import SWITCHABLE, Link
+from ..hypervisor.session import Session
+from ..text import printable
+from ..trace import Filter, SymbolTable, TraceMeta, TraceWriter, load_symbols, parse_calls, parse_where
+from ..trace.clock import ICOUNT_HZ, TscClock
+from ..trace.live import LiveTrace
+from ..trace.symbols import parse_symbols
+from ..trace.top import Top, render
+from ..trace.writer import Sink
+from . import run as run_command
+from ._output import tell
+from .trace import LiveRequest, export, open_source
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_PERIOD: Final = 0.002
+_LOOK: Final = 0.05
+_SHARE: Final = 0.25
+_BESIDE: Final = ("vmlinux", "System.map")
+_EVERYWHERE: Final = (0, 1 << 32)
+
+
+def live(request: LiveRequest) -> int:
+    """Trace a machine while it runs; return the exit code.
+
+    Raises:
+        UsageError: what is asked for can't be.
+        HarnessError: the trace can't be written, or the machine does not answer.
+    """
+    if request.attach is not None and request.run:
+        raise UsageError("--attach is for a machine that runs: nothing is started")
+    clock = TscClock()
+    with ExitStack() as stack:
+        file = request.output
+        if request.form is not None:
+            spare = stack.enter_context(tempfile.TemporaryFile())
+            file = Path(f"/proc/self/fd/{spare.fileno()}")
+        recording = Recording(request, file, clock)
+        status = _attached(recording) if request.attach is not None else _started(recording)
+        if request.form is not None and file is not None:
+            with open_source(file) as source:
+                export(source, request.form, request.output)
+    return status
+
+
+@dataclass(slots=True)
+class Recording:
+    """What both kinds of live trace do.
+
+    Args:
+        request: what was asked for.
+        file: trace file to write; None: none.
+        clock: runs since the start.
+    """
+
+    request: LiveRequest
+    file: Path | None
+    clock: TscClock
+    began: float = 0.0
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls to trace, as far as they can be."""
+        wanted = self.request.calls
+        if not wanted:
+            return list(SWITCHABLE)
+        chosen = [Call(number) for number in sorted(parse_calls(wanted, TraceMeta()))]
+        for call in chosen:
+            if call not in SWITCHABLE:
+                raise UsageError("this call can't be traced", where=call.name)
+        return chosen
+
+    def symbols(self, kernel: Path) -> tuple[SymbolTable, bool]:
+        """Return what is known of the kernel's symbols before it runs, and whether that is certain."""
+        if self.request.symbols is not None:
+            return load_symbols(self.request.symbols), True
+        if (table := _quietly(kernel)) is not None:
+            return table, True
+        beside = (_quietly(kernel.parent / name) for name in _BESIDE)
+        return next((table for table in beside if table is not None), SymbolTable()), False
+
+    def places(self, table: SymbolTable) -> tuple[tuple[int, int], Filter]:
+        """Return one range for the payload, and what is left to look at here."""
+        where, first = self.request.where, self.request.first
+        if not where:
+            return _EVERYWHERE, Filter(first=first)
+        ranges = parse_where(where, table)
+        hull = min(low for low, _ in ranges), max(high for _, high in ranges)
+        return hull, Filter(None, ranges if len(ranges) > 1 else None, first)
+
+    @contextmanager
+    def open(self, meta: TraceMeta, table: SymbolTable, *, certain: bool) -> Iterator[tuple[list[Sink], Symbols]]:
+        """Open the file and the view; give where records go, and how to name the kernel's symbols at the end."""
+        with ExitStack() as stack:
+            sinks: list[Sink] = []
+            writer = None
+            if self.file is not None:
+                writer = stack.enter_context(TraceWriter(self.file, meta))
+                sinks.append(writer)
+            view = None
+            if sys.stdout.isatty():
+                view = stack.enter_context(_Screen(Top(meta, table, share=_SHARE), self.request.rows))
+            elif self.file is None:
+                view = _Table(Top(meta, table, share=2 * _SHARE), self.request.rows)
+            if view is not None:
+                sinks.append(view)
+            self.began = time.monotonic()
+            if certain and writer is not None:
+                writer.symbols(table)
+            yield sinks, Symbols(writer, view, certain=certain)
+        if isinstance(view, _Table):
+            view.show()
+
+    def meta(self, kernel: str, cpus: int, *, icount: bool, machine: str) -> TraceMeta:
+        """Return the head of the trace; takes until the clock is measured."""
+        hz = ICOUNT_HZ if icount else self.clock.hz()
+        chosen = self.request.calls or "all calls"
+        where = f" from {', '.join(self.request.where)}" if self.request.where else ""
+        text = f"{machine}: {chosen}{where}"
+        return TraceMeta(cpus=cpus, tsc_hz=hz, kernel=kernel[:400], machine=text[:400], started=time.time())
+
+    def sum_up(self, trace: LiveTrace) -> None:
+        """Say on stderr what has been recorded.
+
+        Raises:
+            HarnessError: it could not be written.
+        """
+        seconds = time.monotonic() - self.began
+        rate = trace.records / seconds if seconds > 0 else 0.0
+        lost = f", {trace.lost:,} LOST" if trace.lost else ", none lost"
+        place = f" -> {self.file}" if self.file is not None and self.request.form is None else ""
+        tell(printable(f"openvmi: {trace.records:,} records in {seconds:.2f} s ({rate:,.0f}/s){lost}{place}"))
+        if trace.error is not None:
+            raise HarnessError(f"the trace is not complete: {trace.error}", where=str(self.request.output or ""))
+
+
+@dataclass(slots=True)
+class Symbols:
+    """Where the kernel's symbols go when they are known for certain."""
+
+    writer: TraceWriter | None
+    view: _Table | None
+    certain: bool
+
+    def name(self, find: Callable[[], SymbolTable]) -> None:
+        """Take what ``find`` finds, unless they have been known all the time."""
+        if self.certain:
+            return
+        self.certain = True
+        table = find()
+        if len(table):
+            if self.writer is not None:
+                self.writer.symbols(table)
+            if self.view is not None:
+                self.view.top.rename(table)
+
+
+# -- a machine of our own --
+
+
+def _started(recording: Recording) -> int:
+    request, name = _run_request(recording.request.run)
+    config = configure(request)
+    hypervisor = hypervisor_of(request)
+    table, certain = recording.symbols(Path(config.kernel))
+    span, wanted = recording.places(table)
+    routed = hypervisor.routed()
+    traced = [call for call in recording.calls if call not in routed]
+    _say_asked([call.name for call in recording.calls if call in routed])
+    hypervisor.modes = {**hypervisor.modes, **dict.fromkeys(traced, Mode.TRACE)}
+    pump: list[LiveTrace] = []
+    session = Session(
+        hypervisor,
+        config,
+        chores=lambda: bool(pump) and pump[0].pump(),
+        period=_PERIOD,
+        symbols=recording.request.symbols or request.symbols,
+    )
+    with ExitStack() as stack:
+        stack.enter_context(session)
+        session.link.set_trace_range(*span)
+        meta = recording.meta(request.kernel, request.cpus, icount=request.icount, machine="started by openvmi trace")
+        sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
+        trace = LiveTrace(session.link, sinks, wanted, lambda: session.switch(Mode.NATIVE, traced))
+        pump.append(trace)
+        server = stack.enter_context(ControlServer(session, name, guest=request.kernel, drained=True))
+        if server.warning:
+            tell(printable(f"openvmi: warning: {server.warning}"))
+        try:
+            outcome = session.wait()
+        finally:
+            trace.finish()
+            symbols.name(lambda: SymbolTable() if session.guest is None else session.guest.symbols)
+            if sys.exc_info()[0] is KeyboardInterrupt:
+                recording.sum_up(trace)
+    _warn(session)
+    if not outcome.ok:
+        tell(printable(f"openvmi: {outcome.reason}"))
+    recording.sum_up(trace)
+    return int(outcome.exit_code) if session.stop is None else session.stop.status
+
+
+def _run_request(arguments: Sequence[str]) -> tuple[Request, str]:
+    """Return what ``openvmi run`` would make of its arguments, hosted; and the machine's name."""
+    with run_command.command.make_context("openvmi run", list(arguments)) as context:
+        given = dict(context.params)
+    for option in ("json_file", "dry_run"):
+        if given[option]:
+            raise UsageError("that option of run is none of a trace's", where=f"--{option.split('_')[0]}")
+    if given["hypervisor"] in {"none", "declining"}:
+        raise UsageError("nothing can be traced there", where=f"--hypervisor {given['hypervisor']}")
+    if given["hypervisor"] in {None, "native"}:
+        given["hypervisor"] = "hosted"
+    if given["timeout"] is None:
+        given["timeout"] = run_command.default_limit()
+    names = {field.name for field in fields(Request)}
+    return Request(**{key: value for key, value in given.items() if key in names}), given["name"]
+
+
+def _warn(session: Session) -> None:
+    link = session.link
+    if link.refusal():
+        tell(printable(f"openvmi: warning: nothing to trace: {link.refusal()}"))
+    elif link.guest_state is GuestState.SILENT:
+        tell("openvmi: warning: the guest never asked for the interface: nothing to trace (is it a VMI kernel?)")
+    if link.fault:
+        tell(printable(f"openvmi: warning: the guest wrote nonsense into the shared memory: {link.fault}"))
+
+
+# -- somebody else's machine --
+
+
+def _attached(recording: Recording) -> int:
+    with ExitStack() as stack:
+        client = stack.enter_context(ControlClient(recording.request.attach or ""))
+        # places are needed before the answer is there that says which kernel it is
+        given = load_symbols(recording.request.symbols) if recording.request.symbols else SymbolTable()
+        span, wanted = recording.places(given)
+        names = ",".join(call.name for call in recording.calls)
+        told = client.ask(op="trace", calls=names, low=span[0], high=span[1])
+        _say_asked(cast("list[str]", told["asked"]))
+        link = _map(client, int(cast("int", told["cpus"])))
+        table, certain = recording.symbols(Path(str(told["kernel"])))
+        guest = str(told["guest"])
+        meta = recording.meta(guest, link.cpus, icount=bool(told["icount"]), machine=f"machine {client.name}")
+        sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
+        trace = LiveTrace(link, sinks, wanted)
+        try:
+            _follow(client, trace)
+        except KeyboardInterrupt:
+            pass  # the way to end it
+        finally:
+            _leave(client, trace)
+            symbols.name(lambda: _ask_symbols(client))
+    recording.sum_up(trace)
+    return ExitCode.OK
+
+
+def _map(client: ControlClient, cpus: int) -> Link:
+    """Map the memory that a machine has given us."""
+    descriptors = client.descriptors()
+    try:
+        memory = mmap.mmap(descriptors[0], 0)
+    except (IndexError, OSError, ValueError) as error:
+        raise HarnessError("the machine did not give its memory", where=client.name) from error
+    finally:
+        for fd in descriptors:
+            os.close(fd)
+    return Link(memory, cpus, None)
+
+
+def _follow(client: ControlClient, trace: LiveTrace) -> None:
+    """Take records until there are enough, or the machine has gone."""
+    due = 0.0
+    while not trace.full:
+        if not trace.pump():
+            time.sleep(_PERIOD)
+        now = time.monotonic()
+        if now >= due:
+            if client.gone():
+                return
+            due = now + _LOOK
+
+
+def _leave(client: ControlClient, trace: LiveTrace) -> None:
+    """Have the machine trace no more, and take what was on its way."""
+    try:
+        client.ask(op="end")
+        time.sleep(_PERIOD)
+    except (HarnessError, InputError):
+        pass  # it has ended
+    trace.finish()
+
+
+def _ask_symbols(client: ControlClient) -> SymbolTable:
+    try:
+        client.ask(op="symbols")
+        with os.fdopen(client.descriptors()[0], "rb") as file:
+            file.seek(0)
+            return parse_symbols(file.read())
+    except (HarnessError, InputError, UsageError, IndexError):
+        return SymbolTable()
+
+
+def _say_asked(names: Sequence[str]) -> None:
+    if names:
+        tell(f"openvmi: not traced, since Python answers: {', '.join(names)}")
+
+
+def _quietly(file: Path) -> SymbolTable | None:
+    try:
+        return load_symbols(file)
+    except InputError:
+        return None
+
+
+# -- views --
+
+
+class _Table:
+    """Counts records, and prints tables of them at the end."""
+
+    def __init__(self, top: Top, rows: int) -> None:
+        self.top = top
+        self._rows = rows
+        self._lock = threading.Lock()
+
+    def append(self, cpu: int, records: bytes) -> None:
+        with self._lock:
+            self.top.append(cpu, records)
+
+    def lost(self, cpu: int, count: int) -> None:
+        with self._lock:
+            self.top.lost(cpu, count)
+
+    def picture(self, rows: int | None = None) -> RenderableType:
+        with self._lock:
+            view = self.top.snapshot()
+        return render(view, rows=self._rows if rows is None else rows)
+
+    def show(self) -> None:
+        from rich.console import Console
+
+        Console(width=None if sys.stdout.isatty() else 120).print(self.picture())
+
+
+class _Screen(_Table):
+    """Counts records, and shows tables of them on a terminal while they come."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console()
+        self._live = Live(get_renderable=self._fitting, console=self._console, refresh_per_second=2)
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def _fitting(self) -> RenderableType:
+        return self.picture(max((self._console.height - 8) // 2, 3))
