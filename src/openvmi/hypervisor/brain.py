@@ -28,9 +28,10 @@ from .link import Link, area
 T = TypeVar("T")
 SPIN_NS: Final = 50_000
 PATIENCE: Final = 5.0
-_LOOK_EVERY: Final = 64
+_LOOKS: Final = range(64)  # before the clock is read
+_REQUEST: Final = int(Phase.REQUEST)  # an enumeration's member takes longer to compare
 _NAP: Final = 0.1
-_ANSWER: Final = Phase.ANSWER - Phase.REQUEST
+_ANSWER: Final = int(Phase.ANSWER - Phase.REQUEST)
 
 
 class Brain:
@@ -202,10 +203,14 @@ class Brain:
         clock = time.perf_counter_ns
         until = clock() + SPIN_NS
         limit = clock() + max(0, int((due - time.monotonic()) * 1e9))
+        words, boxes = self._link.words, self._boxes
         while not self._ending:
-            for _ in range(_LOOK_EVERY):
-                if self._answer_all():
-                    until = 0
+            for _ in _LOOKS:
+                for cpu, box in boxes:
+                    state = words[box]
+                    if state & WIRE_PHASE_MASK == _REQUEST:
+                        self._answer(cpu, box, state)
+                        until = 0
             now = clock()
             if until == 0:
                 until = now + SPIN_NS
@@ -233,7 +238,7 @@ class Brain:
         words, found = self._link.words, False
         for cpu, box in self._boxes:
             state = words[box]
-            if state & WIRE_PHASE_MASK == Phase.REQUEST:
+            if state & WIRE_PHASE_MASK == _REQUEST:
                 found = True
                 self._answer(cpu, box, state)
         return found

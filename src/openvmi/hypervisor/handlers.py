@@ -57,26 +57,51 @@ def _place(places: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Handler:
-    words, boxes = link.words, [area(cpu) // 4 for cpu in range(link.cpus)]
-    places = [_place(at) for _, _, at in shape.takes]
-    masks = [(1 << bits) - 1 for _, bits, _ in shape.takes]
-    simple = all(len(at) == 1 for at in places) and all(mask == _FULL for mask in masks)
-    offsets = tuple(at[0] for at in places) if simple else ()
+    ask = _asker(method, shape, link, vcpus)
 
     def take(cpu: int) -> Verdict | None:
-        box, vcpu = boxes[cpu], vcpus[cpu]
         try:
-            if simple:
-                answer = method(vcpu, *[words[box + offset] for offset in offsets])
-            else:
-                answer = method(vcpu, *[_read(words, box, at, mask) for at, mask in zip(places, masks, strict=True)])
+            answer = ask(cpu)
+            if answer is None:
+                return None
         except SystemExit as error:
             answer = _exit(error)
         except (KeyboardInterrupt, GeneratorExit) as error:
             raise HarnessError(f"{shape.method} raised {type(error).__name__}") from error
-        return None if answer is None else _apply(answer, shape, link, vcpu, box)
+        return _apply(answer, shape, link, vcpus[cpu], area(cpu) // 4)
 
     return take
+
+
+def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Callable[[int], Answer]:
+    """Return what calls ``method`` with its arguments out of a CPU's mailbox; the common shapes without a loop."""
+    words, boxes = link.words, [area(cpu) // 4 for cpu in range(link.cpus)]
+    places = [_place(at) for _, _, at in shape.takes]
+    masks = [(1 << bits) - 1 for _, bits, _ in shape.takes]
+    simple = all(len(at) == 1 for at in places) and all(mask == _FULL for mask in masks)
+    at = [(vcpu, *(box + place[0] for place in places)) for vcpu, box in zip(vcpus, boxes, strict=True)]
+
+    def none(cpu: int) -> Answer:
+        return method(vcpus[cpu])
+
+    def one(cpu: int) -> Answer:
+        vcpu, first = at[cpu]
+        return method(vcpu, words[first])
+
+    def two(cpu: int) -> Answer:
+        vcpu, first, second = at[cpu]
+        return method(vcpu, words[first], words[second])
+
+    def three(cpu: int) -> Answer:
+        vcpu, first, second, third = at[cpu]
+        return method(vcpu, words[first], words[second], words[third])
+
+    def others(cpu: int) -> Answer:
+        found = [_read(words, boxes[cpu], place, mask) for place, mask in zip(places, masks, strict=True)]
+        return method(vcpus[cpu], *found)
+
+    by_count = (none, one, two, three)
+    return by_count[len(places)] if simple and len(places) < len(by_count) else others
 
 
 def _exit(error: SystemExit) -> Stop:
