@@ -122,9 +122,10 @@ class Recording:
             if self.file is not None:
                 writer = stack.enter_context(TraceWriter(self.file, meta))
                 sinks.append(writer)
-            view = None
+            view: _Table | None = None
             if sys.stdout.isatty():
-                view = stack.enter_context(_Screen(Top(meta, table, share=_SHARE), self.request.rows))
+                screen = _Screen(Top(meta, table, share=_SHARE), self.request.rows)
+                view = stack.enter_context(screen)
             elif self.file is None:
                 view = _Table(Top(meta, table, share=2 * _SHARE), self.request.rows)
             if view is not None:
@@ -133,7 +134,7 @@ class Recording:
             if certain and writer is not None:
                 writer.symbols(table)
             yield sinks, Symbols(writer, view, certain=certain)
-        if isinstance(view, _Table):
+        if view is not None and not isinstance(view, _Screen):
             view.show()
 
     def meta(self, kernel: str, cpus: int, *, icount: bool, machine: str) -> TraceMeta:

@@ -211,15 +211,17 @@ class ControlServer:
         link.flush()
         peer.before = {call: before[call] for call in calls}
         self._tracer = peer
-        change = session.switch(Mode.TRACE, calls)
+        # not Session.switch, which waits for call sites: nobody empties the rings yet
+        link.set_mode(Mode.TRACE, calls)
         head = {
+            "name": self.name,
             "cpus": link.cpus,
             "guest": self._guest,
             "kernel": str(self._kernel.absolute()),
             "icount": session.machine.config.icount,
             "asked": [call.name for call in asked],
         }
-        return {**self._told(change, ""), **head}, [os.dup(session.machine.shared_file)]
+        return head, [os.dup(session.machine.shared_file)]
 
     def _symbols(self) -> int:
         """Return a file in memory with the kernel's symbols, in the form of System.map."""

@@ -9,6 +9,7 @@ and only then used; what makes no sense is remembered as :attr:`Link.fault`, the
 from __future__ import annotations
 
 import struct
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ class Link:
         self._unfinished = [0] * cpus
         self._seen: dict[tuple[int, int], int] = {}
         self.stubs: dict[Call, int] = {}
+        # modes are changed in any thread, and some bytes of theirs by reading them first
+        self._changing = threading.RLock()
         self._working = self.bytes[_MODES + Call.IRET] & wire.WIRE_MODE_WORK
         if payload is not None:
             self._set_up(payload, dict(paths or {}))
@@ -108,7 +111,8 @@ class Link:
             self.words[_H["low_memory"]] = low_memory
             self.set_mode(Mode.NATIVE)
             return
-        self._tails = [self.words[area(cpu) // 4 + _R["tail"]] for cpu in range(cpus)]
+        stops = [self.words[area(cpu) // 4 + _R["stop"]] for cpu in range(cpus)]
+        self._tails = [(stop - self._rings + wire.WIRE_RING_SLACK) % _WORD for stop in stops]
 
     def _set_up(self, payload: bytes, paths: dict[Call, Path]) -> None:
         head = WirePayload.unpack(payload)
@@ -210,10 +214,12 @@ class Link:
 
         Sites of flag calls follow when the guest makes other calls: see :meth:`settle`.
         """
-        for call in calls:
-            self.bytes[_MODES + call] = self._coded(mode, call)
-        if self.words[_H["sites"]] and not FLAG_CALLS.isdisjoint(calls):
-            self._begin_work()
+        wanted = tuple(calls)
+        with self._changing:
+            for call in wanted:
+                self.bytes[_MODES + call] = self._coded(mode, call)
+            if self.words[_H["sites"]] and not FLAG_CALLS.isdisjoint(wanted):
+                self._begin_work()
 
     def _coded(self, mode: Mode, call: Call) -> int:
         """Return the byte that stands for a call's mode."""
@@ -239,19 +245,23 @@ class Link:
         A site that still is the instruction is neither counted nor recorded. The guest switches some at each call that
         it makes, so one that sleeps takes its time.
         """
+        if not self._working:
+            return True
         words = self.words
-        done = words[_H["worked"]] == words[_H["work"]] and words[_H["cursor"]] >= words[_H["sites"]]
-        if self._working and done:
-            self._set_working(0)
+        with self._changing:
+            done = words[_H["worked"]] == words[_H["work"]] and words[_H["cursor"]] >= words[_H["sites"]]
+            if done:
+                self._set_working(0)
         return not self._working
 
     def set_trace_range(self, low: int, high: int) -> None:
         """Trace only calls whose caller is from ``low`` to below ``high``."""
         if not 0 <= low < high <= _WORD:
             raise UsageError("not a range of addresses", where=f"{low:#x}-{high:#x}")
-        self.words[_H["trace_low"]] = low
-        self.words[_H["trace_span"]] = high - low - 1
-        self.set_mode(Mode.TRACE, [call for call in SWITCHABLE if self.mode(call) is Mode.TRACE])
+        with self._changing:
+            self.words[_H["trace_low"]] = low
+            self.words[_H["trace_span"]] = high - low - 1
+            self.set_mode(Mode.TRACE, [call for call in SWITCHABLE if self.mode(call) is Mode.TRACE])
 
     def sites(self) -> dict[int, Call]:
         """Return the call sites that the payload has made switchable: address of the first byte, and the call.

@@ -72,7 +72,13 @@ def test_what_weakens_the_figures_is_said(openvmi: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--export", "html"], ["--read", "t", "-o", "x"], ["--read", "t", "--attach", "m"], ["--read", "missing"]],
+    [
+        ["--attach", "m", "--", "--quiet"],
+        ["--", "--json", "x"],
+        ["--read", "t", "-o", "x"],
+        ["--read", "t", "--attach", "m"],
+        ["--read", "missing"],
+    ],
 )
 def test_wrong_uses(openvmi: Run, words: list[str]) -> None:
     status, out, err = openvmi("trace", *words)
