@@ -21,7 +21,7 @@ from .writer import Sink
 
 ROUND: Final = 1 << 14
 """Records that a ring gives at once, at most; whoever gets so many asks again."""
-_WAITING: Final = 64 << 20  # bytes
+_WAITING: Final = 256 << 20  # bytes: a disk that stalls for most of a second
 
 
 class Losses(Protocol):
