@@ -70,6 +70,8 @@ void vmi_time_probe(void)
 	struct vmi_reloc_answer probe;
 	bool complete;
 
+	if (vmi_entry[VMI_CALL_RDTSC] != 0)
+		pv_ops.time.clock_cycles = pv_ops.cpu.read_tsc; /* without a timer the clock is the TSC: the same for both */
 	if (!paravirt_want_timer)
 		return;
 	probe = vmi_get_reloc(VMI_CALL_GetCycleFrequency);

@@ -47,6 +47,7 @@ class Request:
         symbols: where a hypervisor in Python has the kernel's symbols from; None for wherever there are some.
         memory_mib: guest RAM in MiB.
         cpus: virtual CPUs.
+        cpu_model: QEMU's name of the CPU.
         accel: ``auto``, ``tcg`` or ``kvm``.
         icount: count instructions; TCG only.
         timeout: wall-clock limit in seconds.
@@ -61,6 +62,7 @@ class Request:
     symbols: Path | None = None
     memory_mib: int = 128
     cpus: int = 1
+    cpu_model: str = "qemu32"
     accel: str = "auto"
     icount: bool = False
     timeout: float = 60.0
@@ -86,6 +88,7 @@ def configure(request: Request) -> MachineConfig:
         append=f"{LINUX_WORDS} {request.append}".rstrip() if linux else request.append,
         memory_mib=request.memory_mib,
         cpus=request.cpus,
+        cpu_model=request.cpu_model,
         option_roms=offered.roms,
         accel=request.accel,
         paging=paging,

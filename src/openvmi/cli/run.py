@@ -51,6 +51,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--name", default="", help="Of the machine, for `openvmi attach`.  [default: the process's number]")
 @click.option("--memory", "memory_mib", default=128, show_default=True, metavar="MIB", help="Guest RAM in MiB.")
 @click.option("--cpus", default=1, show_default=True, help="Virtual CPUs.")
+@click.option("--cpu", default="qemu32", show_default=True, help="QEMU's CPU model; qemu32,+nx has no-execute.")
 @click.option("--accel", default="auto", show_default=True, type=click.Choice(["auto", "tcg", "kvm"]))
 @click.option("--icount", is_flag=True, help="Count instructions: the guest's clocks repeat exactly.")
 @click.option("--timeout", type=float, metavar="S", help="Wall-clock limit.  [default: 60, at a terminal 3600]")
@@ -71,6 +72,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     name: str,
     memory_mib: int,
     cpus: int,
+    cpu: str,
     accel: str,
     icount: bool,
     timeout: float | None,
@@ -93,9 +95,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
         symbols=symbols,
         memory_mib=memory_mib,
         cpus=cpus,
+        cpu_model=cpu,
         accel=accel,
         icount=icount,
-        timeout=timeout if timeout is not None else _default_limit(),
+        timeout=timeout if timeout is not None else default_limit(),
         console=console,
     )
     config = configure(request)
@@ -138,7 +141,8 @@ def _run(run: Machine | Hosted, machine: Machine) -> Outcome:
             return run.wait()
 
 
-def _default_limit() -> float:
+def default_limit() -> float:
+    """Return the wall-clock limit of a machine for which none was given."""
     return _SECONDS_AT_A_TERMINAL if sys.stdin.isatty() else _SECONDS
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..abi import CALL_COUNT
 from ..abi.wire import Action
@@ -79,7 +80,9 @@ def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: l
     places = [_place(at) for _, _, at in shape.takes]
     masks = [(1 << bits) - 1 for _, bits, _ in shape.takes]
     simple = all(len(at) == 1 for at in places) and all(mask == _FULL for mask in masks)
-    at = [(vcpu, *(box + place[0] for place in places)) for vcpu, box in zip(vcpus, boxes, strict=True)]
+    at: list[tuple[Any, ...]] = [
+        (vcpu, *(box + place[0] for place in places)) for vcpu, box in zip(vcpus, boxes, strict=True)
+    ]
 
     def none(cpu: int) -> Answer:
         return method(vcpus[cpu])

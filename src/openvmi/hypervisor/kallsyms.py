@@ -19,7 +19,6 @@ table. The guest is hostile: all sizes have limits, so that decoding takes a sec
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _DIGITS: Final = b"".join(b"%d\0" % digit for digit in range(10))
@@ -125,8 +124,8 @@ def _symbols(memory: bytes, tokens: _Tokens) -> list[tuple[int, str]]:
 
 def _decode(memory: bytes, place: _Names, markers: list[int], tokens: _Tokens) -> list[tuple[int, str]]:
     addresses = struct.unpack_from(f"<{place.number}I", memory, place.start - 4 - 4 * place.number)
-    offsets = list(_offsets(memory, place, markers))
-    if len(offsets) != place.number or any(map(int.__gt__, addresses, addresses[1:])):
+    offsets = _offsets(memory, place, markers)
+    if not offsets or any(map(int.__gt__, addresses, addresses[1:])):
         return []
     texts = tokens.texts
     found = []
@@ -137,11 +136,12 @@ def _decode(memory: bytes, place: _Names, markers: list[int], tokens: _Tokens) -
     return found
 
 
-def _offsets(memory: bytes, place: _Names, markers: list[int]) -> Iterator[int]:
-    """Yield where each name starts, until one is not where the markers say."""
-    at = place.start
+def _offsets(memory: bytes, place: _Names, markers: list[int]) -> list[int]:
+    """Return where each name starts; nothing if one is not where the markers say, or the last not at the end."""
+    found, at = [], place.start
     for number in range(place.number):
         if at >= place.end or (number % _STEP == 0 and at - place.start != markers[number // _STEP]):
-            return
-        yield at
+            return []
+        found.append(at)
         at += 1 + memory[at]
+    return found if at <= place.end < at + 4 else []
