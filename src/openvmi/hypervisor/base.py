@@ -25,12 +25,14 @@ class Hypervisor(Calls):
     ``modes`` says what else is done with calls that are not routed: counted or traced.
 
     Attributes:
+        period: seconds between two calls of :meth:`idle`, at most 0.1.
         link: the link to the guest, while there is one: counters, modes, losses.
         guest: what is known about the guest as a kernel, while there is a machine: symbols, tasks, memory.
         debugger: opens the prompt of a ``Debug`` answer; None: in the terminal, in the thread that answers calls.
     """
 
     modes: Mapping[Call, Mode] = {}
+    period: float = 0.1
     link: Link | None = None
     guest: Guest | None = None
     debugger: Callable[[Vcpu | None], None] | None = None
@@ -40,6 +42,13 @@ class Hypervisor(Calls):
 
     def stopped(self, outcome: Outcome) -> None:
         """The machine has ended, as ``outcome`` has it; ``link`` can still be read."""
+
+    def idle(self) -> bool | None:
+        """Called in the thread that answers, between calls, at least every ``period`` seconds, and before ``stopped``.
+
+        Calls wait meanwhile. True: there is more to do at once. An exception ends the hypervisor as one of a call's
+        method does.
+        """
 
     def routed(self) -> tuple[Call, ...]:
         """Return the calls whose methods are overridden, by number."""

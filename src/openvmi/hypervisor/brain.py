@@ -50,6 +50,7 @@ class Brain:
         answered: upcalls answered.
         wakes: times that it was woken.
         revivals: times that the guest had given it up and it was back.
+        period: as given, and no more than 0.1; may be changed.
         failure: the first exception of a handler, or of ``chores``; None if there was none.
     """
 
@@ -72,7 +73,7 @@ class Brain:
         self._wake = wake
         self._verdict = verdict
         self._chores = chores
-        self._period = min(period, _NAP)
+        self.period = min(period, _NAP)
         self._boxes = tuple((cpu, area(cpu) // 4) for cpu in range(link.cpus))
         self._work: deque[_Work] = deque()
         self._pipe = threading.Lock()
@@ -173,12 +174,12 @@ class Brain:
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
         poller.register(self._stop_read, select.POLLIN)
-        due = time.monotonic() + self._period
+        due = time.monotonic() + self.period
         while not self._ending:
             self._spin(due)
             self._do_work()
             if time.monotonic() >= due:
-                due = time.monotonic() + (0.0 if self._do_chores() else self._period)
+                due = time.monotonic() + (0.0 if self._do_chores() else self.period)
             self._sleep(poller, due)
 
     def _do_work(self) -> None:

@@ -136,8 +136,8 @@ class Session:
             make_handlers(self._first, link, vcpus),
             self.machine.wake,
             verdict=self._verdict,
-            chores=self._chores,
-            period=self._period,
+            chores=self._do_chores,
+            period=min(self._period, self._first.period),
         )
         self._board = Switchboard(link, self._brain, vcpus, self._first)
         self._first.started(self.machine)
@@ -173,6 +173,8 @@ class Session:
         board = self._switchboard()
         self.failure = None
         change = board.attach(hypervisor)
+        if self._brain is not None:
+            self._brain.period = min(self._brain.period, hypervisor.period)
         hypervisor.started(self.machine)
         return change
 
@@ -215,9 +217,21 @@ class Session:
             self._brain.stop()
         if not self._told:
             self._told = True
-            while self._chores() is True:
+            while self._do_chores():
                 pass
             self.hypervisor.stopped(outcome)
+
+    def _do_chores(self) -> bool:
+        """Do what is due between calls; say whether there is more."""
+        more = self._chores() is True
+        try:
+            return self.hypervisor.idle() is True or more
+        except Exception as error:  # noqa: BLE001 - user code; it must not take the brain with it
+            if self._brain is not None:
+                self._brain.failure = self._brain.failure or error
+            if not self._told:
+                self._verdict(Verdict("failed", error=error))
+            return False
 
     def _prepare(self, memory: mmap) -> None:
         name = "payload-up.bin" if self.machine.config.cpus == 1 else "payload-smp.bin"
