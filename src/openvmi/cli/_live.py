@@ -193,7 +193,8 @@ def _started(recording: Recording) -> int:
     routed = hypervisor.routed()
     traced = [call for call in recording.calls if call not in routed]
     _say_asked([call.name for call in recording.calls if call in routed])
-    hypervisor.modes = {**hypervisor.modes, **dict.fromkeys(traced, Mode.TRACE)}
+    others = {call: Mode.COUNT if mode is Mode.TRACE else mode for call, mode in hypervisor.modes.items()}
+    hypervisor.modes = {**others, **dict.fromkeys(traced, Mode.TRACE)}
     pump: list[LiveTrace] = []
     session = Session(
         hypervisor,

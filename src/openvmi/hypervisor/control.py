@@ -209,9 +209,13 @@ class ControlServer:
         calls = [call for call in chosen if call not in asked]
         link.set_trace_range(low, high)
         link.flush()
-        peer.before = {call: before[call] for call in calls}
+        # records of other calls are for nobody
+        others = [call for call in session.switchable if call not in calls and link.mode(call) is Mode.TRACE]
+        peer.modes = {call: (before[call], Mode.TRACE) for call in calls}
+        peer.modes |= dict.fromkeys(others, (Mode.TRACE, Mode.COUNT))
         self._tracer = peer
         # not Session.switch, which waits for call sites: nobody empties the rings yet
+        link.set_mode(Mode.COUNT, others)
         link.set_mode(Mode.TRACE, calls)
         head = {
             "name": self.name,
@@ -237,7 +241,7 @@ class ControlServer:
             return {}
         self._tracer = None
         link = self._session.link
-        modes = {call: mode for call, mode in peer.before.items() if link.mode(call) is Mode.TRACE}
+        modes = {call: before for call, (before, now) in peer.modes.items() if link.mode(call) is now}
         for mode in set(modes.values()):
             link.set_mode(mode, [call for call, was in modes.items() if was is mode])
         link.set_trace_range(0, _ADDRESSES)
@@ -283,7 +287,7 @@ class _Peer(threading.Thread):
     def __init__(self, server: ControlServer, connection: socket.socket) -> None:
         super().__init__(name="openvmi-control-peer", daemon=True)
         self.socket = connection
-        self.before: dict[Call, Mode] = {}
+        self.modes: dict[Call, tuple[Mode, Mode]] = {}  # of calls while it traces: before, and now
         self._server = server
         connection.settimeout(_IDLE)
 
@@ -308,7 +312,7 @@ class _Peer(threading.Thread):
                 os.close(fd)
             lines.descriptors.clear()
             answer, descriptors = self._answer(line)
-            self.socket.settimeout(None if self.before else _IDLE)
+            self.socket.settimeout(None if self.modes else _IDLE)
             try:
                 socket.send_fds(self.socket, [wire.encode(answer)], descriptors)
             finally:

@@ -32,6 +32,13 @@ _PATHS: Final = (WireHeader.OFFSETS["paths"], wire.WIRE_CALLS)
 _RANGE: Final = (WireHeader.OFFSETS["trace_low"], 8)
 _HOLD: Final = (WireHeader.OFFSETS["hold"], 4)
 _CODE: Final = (wire.WIRE_CODE_OFFSET, wire.WIRE_GDTS_OFFSET - wire.WIRE_CODE_OFFSET)  # and the hole's page tables
+# Through these pages, one for each CPU, the payload last wrote to a call site.
+_WINDOW: Final = wire.WIRE_WINDOWS_OFFSET >> 12
+_WINDOWS: Final = (
+    (wire.WIRE_TABLES_OFFSET + 4 * _WINDOW, 4 * wire.WIRE_CPUS_MAX),
+    (wire.WIRE_TABLES_PAE_OFFSET + 8 * _WINDOW, 8 * wire.WIRE_CPUS_MAX),
+)
+_SETTLED: Final = bytes(value & ~wire.WIRE_MODE_WORK for value in range(256))
 
 
 class Range(NamedTuple):
@@ -57,10 +64,19 @@ class Fingerprint:
 
 def take(link: Link, ram: PhysicalMemory, text: Range | None) -> Fingerprint:
     """Return the fingerprint of a machine as it is now; the guest runs on meanwhile."""
-    dispatch = hashlib.sha256()
-    for start, size in (_CODE, _PATHS, _MODES, _RANGE, _HOLD):
-        dispatch.update(link.bytes[start : start + size])
+    code = bytearray(_bytes(link, _CODE))
+    for start, size in _WINDOWS:
+        code[start - _CODE[0] : start - _CODE[0] + size] = bytes(size)
+    dispatch = hashlib.sha256(code)
+    # whether there is work left at call sites shows in the modes, and is none of what was chosen
+    dispatch.update(_bytes(link, _MODES).translate(_SETTLED))
+    for place in (_PATHS, _RANGE, _HOLD):
+        dispatch.update(_bytes(link, place))
     return Fingerprint("" if text is None else _hash(link, ram, text), dispatch.hexdigest())
+
+
+def _bytes(link: Link, place: tuple[int, int]) -> bytes:
+    return link.bytes[place[0] : place[0] + place[1]].tobytes()
 
 
 def _hash(link: Link, ram: PhysicalMemory, text: Range) -> str:

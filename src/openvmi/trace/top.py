@@ -131,7 +131,7 @@ class Top:
             calls, functions = (_scaled(rows, every, lately) for rows in (calls, functions))
         self._then, self._before, self._skipped_before = now, self._counts.copy(), self._skipped
         rate = (fresh.total() + skipped) * scale
-        part = counted / max(counted + self._skipped, 1)
+        part = counted / (counted + self._skipped) if self._skipped else 1.0
         return Snapshot(now - self._start, rate, counted + self._skipped, self._lost, calls, functions, part)
 
     def _bound(self) -> None:
@@ -190,7 +190,7 @@ def render(view: Snapshot, *, rows: int = 15, rates: bool = True) -> RenderableT
     from rich.text import Text  # noqa: PLC0415
 
     lost = f", {view.lost:,} lost" if view.lost else ""
-    if view.part < 1:
+    if view.part < 0.9995:
         lost += f"; shares from {100 * view.part:.1f} % of them"
     rate = f", {view.rate:,.0f}/s" if rates else ""
     head = Text(f"{view.total:,} calls in {view.seconds:.2f} s{rate}{lost}" if rates else f"{view.total:,} calls{lost}")

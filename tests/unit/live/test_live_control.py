@@ -359,6 +359,27 @@ def test_calls_that_python_answers_are_not_taken_from_it_by_a_trace(wired: Wired
 
 
 @pytest.mark.usefixtures("server")
+def test_calls_that_others_traced_are_counted_while_somebody_takes_records(wired: Wired) -> None:
+    wired.board.switch(Mode.TRACE, [Call.IRET, Call.SetCR3])
+    with ControlClient() as client:
+        client.ask(op="trace", calls="SetPxE,SetCR3")
+        assert [wired.link.mode(call) for call in (Call.IRET, Call.SetCR3)] == [Mode.COUNT, Mode.TRACE]
+        client.ask(op="end")
+        assert [wired.link.mode(call) for call in (Call.IRET, Call.SetCR3)] == [Mode.TRACE, Mode.TRACE]
+        assert wired.link.mode(Call.SetPxE) is Mode.NATIVE
+
+
+@pytest.mark.usefixtures("server")
+def test_where_the_payload_wrote_last_is_no_part_of_what_is_compared(wired: Wired, policy: Path) -> None:
+    with ControlClient() as client:
+        client.ask(op="attach", hypervisor=str(policy))
+        window = wire.WIRE_TABLES_OFFSET + 4 * (wire.WIRE_WINDOWS_OFFSET >> 12)
+        wired.link.bytes[window + 5] ^= 1
+        prints = cast("dict[str, Any]", client.ask(op="detach"))["fingerprints"]
+        assert prints["dispatch"][0] == prints["dispatch"][1]
+
+
+@pytest.mark.usefixtures("server")
 def test_a_detach_ends_a_trace(wired: Wired) -> None:
     with ControlClient() as tracer, ControlClient() as client:
         tracer.ask(op="trace", calls="all")
