@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x407cb868
+#define VMI_WIRE_HASH 0x1d21de19
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -122,7 +122,8 @@
 #define VMI_WIRE_HEADER_cursor_OFFSET 96
 #define VMI_WIRE_HEADER_worker_OFFSET 100
 #define VMI_WIRE_HEADER_longest_OFFSET 104
-#define VMI_WIRE_HEADER_unused1_OFFSET 108
+#define VMI_WIRE_HEADER_fetch_OFFSET 108
+#define VMI_WIRE_HEADER_unused1_OFFSET 112
 #define VMI_WIRE_HEADER_modes_OFFSET 128
 #define VMI_WIRE_HEADER_unused2_OFFSET 208
 #define VMI_WIRE_HEADER_paths_OFFSET 256
@@ -225,7 +226,8 @@ struct vmi_wire_header {
     unsigned int cursor;                    /* written by the payload: first site that is still to be switched for it */
     unsigned int worker;                    /* written by the payload: 1 while a CPU switches sites */
     unsigned int longest;                   /* written by the payload: TSC ticks that the longest batch of sites took */
-    unsigned char unused1[20];              /* 0 */
+    unsigned int fetch;                     /* bytes that a CPU fetches at once, less one: a power of two up to a page's; sites must not cross */
+    unsigned char unused1[16];              /* 0 */
     unsigned char modes[80];                /* Mode of each call */
     unsigned char unused2[48];              /* 0 */
     unsigned char paths[80];                /* Path of each call */
@@ -259,6 +261,7 @@ VMI_AT(vmi_wire_header, worked, VMI_WIRE_HEADER_worked_OFFSET);
 VMI_AT(vmi_wire_header, cursor, VMI_WIRE_HEADER_cursor_OFFSET);
 VMI_AT(vmi_wire_header, worker, VMI_WIRE_HEADER_worker_OFFSET);
 VMI_AT(vmi_wire_header, longest, VMI_WIRE_HEADER_longest_OFFSET);
+VMI_AT(vmi_wire_header, fetch, VMI_WIRE_HEADER_fetch_OFFSET);
 VMI_AT(vmi_wire_header, unused1, VMI_WIRE_HEADER_unused1_OFFSET);
 VMI_AT(vmi_wire_header, modes, VMI_WIRE_HEADER_modes_OFFSET);
 VMI_AT(vmi_wire_header, unused2, VMI_WIRE_HEADER_unused2_OFFSET);

@@ -21,7 +21,6 @@
 #define CALL_OPCODE 0xe8
 #define JUMP_OPCODE 0xe9
 #define SITE_SIZE 5
-#define SITE_LAST 0xffb                 /* the last place in a page where one fits */
 #define FLAG_CALLS VMI_CALL_EnableInterrupts
 #define MIRROR (VMI_WIRE_BASE + VMI_WIRE_MIRROR_OFFSET)
 #define MIRROR_LAST 0xfffffff0
@@ -54,10 +53,6 @@ FUNCTION(site_window)
     subl %eax, %edx
     cmpl %ss:HEADER(low_memory), %edx
     jae 2f
-    movl %esi, %eax
-    andl $0xfff, %eax
-    cmpl $SITE_LAST, %eax
-    ja 2f
     andl $0xfffff000, %edx
     orl $PTE_P_W_A_D, %edx
     movl RING(cpu)(%ebp), %eax
@@ -81,12 +76,11 @@ END(site_window)
  * In: EAX = return address, ECX = call, 29-32, EBP = area. Clobbers: EAX, EDX, flags. Stack: 64 bytes. */
 FUNCTION(payload_inline)
     subl $SITE_SIZE, %eax
-#if PAYLOAD_SMP
-    movl %eax, %edx
-    andl $7, %edx
-    cmpl $(8 - SITE_SIZE), %edx         /* others may run here: only what can be written at once */
+    movl %ss:HEADER(fetch), %edx
+    andl %eax, %edx
+    addl $(SITE_SIZE - 1), %edx
+    cmpl %ss:HEADER(fetch), %edx        /* it must lie where others fetch all of it at once */
     ja 1f
-#endif
     cmpb $CALL_OPCODE, %ss:(%eax)
     je 2f
 1:  ret
@@ -156,35 +150,17 @@ FUNCTION(site_jump)
     ret
 END(site_jump)
 
-/* site_write: all five bytes, the first as the call's.
- * In: EAX = site in the window, ESI = site, EDI = place in the mirror. Clobbers: EAX, EDX, flags. Stack: 24 bytes. */
+/* site_write: lead the call into the mirror, all four bytes at once.
+ * In: EAX = site in the window, ESI = site, EDI = place in the mirror. Clobbers: EAX, EDX, flags. Stack: 4 bytes. */
 FUNCTION(site_write)
+    pushl %ecx
+    movl %eax, %ecx
+    movl %ss:1(%esi), %eax
     movl %edi, %edx
     subl %esi, %edx
     subl $SITE_SIZE, %edx
-#if PAYLOAD_SMP
-    pushl %ebx
-    pushl %ecx
-    pushl %edi
-    movl %eax, %edi
-    andl $7, %eax
-    subl %eax, %edi
-    movl %ss:4(%edi), %ecx
-    pushl %ecx
-    movl %ss:(%edi), %ebx
-    pushl %ebx
-    movl %edx, 1(%esp, %eax)
-    movl %ebx, %eax                     /* EDX:EAX as it was, ECX:EBX as it will be */
-    movl %ecx, %edx
-    popl %ebx
+    lock cmpxchgl %edx, %ss:1(%ecx)
     popl %ecx
-    lock cmpxchg8b %ss:(%edi)
-    popl %edi
-    popl %ecx
-    popl %ebx
-#else
-    movl %edx, %ss:1(%eax)
-#endif
     ret
 END(site_write)
 

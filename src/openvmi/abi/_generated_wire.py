@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x407CB868
+WIRE_HASH: Final = 0x1D21DE19
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -143,6 +143,7 @@ class WireHeader(Record):
         cursor: written by the payload: first site that is still to be switched for it.
         worker: written by the payload: 1 while a CPU switches sites.
         longest: written by the payload: TSC ticks that the longest batch of sites took.
+        fetch: bytes that a CPU fetches at once, less one: a power of two up to a page's; sites must not cross.
         unused1: 0.
         modes: Mode of each call.
         unused2: 0.
@@ -151,7 +152,7 @@ class WireHeader(Record):
     """
 
     SIZE: ClassVar[int] = 512
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIII20s80s48s80s176s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIIII16s80s48s80s176s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "magic_low": 0,
@@ -181,7 +182,8 @@ class WireHeader(Record):
             "cursor": 96,
             "worker": 100,
             "longest": 104,
-            "unused1": 108,
+            "fetch": 108,
+            "unused1": 112,
             "modes": 128,
             "unused2": 208,
             "paths": 256,
@@ -216,7 +218,8 @@ class WireHeader(Record):
     cursor: int = 0
     worker: int = 0
     longest: int = 0
-    unused1: bytes = bytes(20)
+    fetch: int = 0
+    unused1: bytes = bytes(16)
     modes: bytes = bytes(80)
     unused2: bytes = bytes(48)
     paths: bytes = bytes(80)

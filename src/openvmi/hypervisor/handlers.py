@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ..abi import CALL_COUNT
 from ..abi.wire import Action
@@ -80,24 +79,21 @@ def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: l
     places = [_place(at) for _, _, at in shape.takes]
     masks = [(1 << bits) - 1 for _, bits, _ in shape.takes]
     simple = all(len(at) == 1 for at in places) and all(mask == _FULL for mask in masks)
-    at: list[tuple[Any, ...]] = [
-        (vcpu, *(box + place[0] for place in places)) for vcpu, box in zip(vcpus, boxes, strict=True)
-    ]
+    at = [tuple(box + place[0] for place in places) for box in boxes]
 
     def none(cpu: int) -> Answer:
         return method(vcpus[cpu])
 
     def one(cpu: int) -> Answer:
-        vcpu, first = at[cpu]
-        return method(vcpu, words[first])
+        return method(vcpus[cpu], words[at[cpu][0]])
 
     def two(cpu: int) -> Answer:
-        vcpu, first, second = at[cpu]
-        return method(vcpu, words[first], words[second])
+        first, second = at[cpu]
+        return method(vcpus[cpu], words[first], words[second])
 
     def three(cpu: int) -> Answer:
-        vcpu, first, second, third = at[cpu]
-        return method(vcpu, words[first], words[second], words[third])
+        first, second, third = at[cpu]
+        return method(vcpus[cpu], words[first], words[second], words[third])
 
     def others(cpu: int) -> Answer:
         found = [_read(words, boxes[cpu], place, mask) for place, mask in zip(places, masks, strict=True)]

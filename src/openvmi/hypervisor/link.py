@@ -18,7 +18,8 @@ from typing import Final
 from ..abi import CALL_COUNT, Call, wire
 from ..abi.wire import BrainState, GuestState, Mode, Path, WireHeader, WirePayload, WireRecord, WireRing
 from ..errors import HarnessError, UsageError
-from .sites import FLAG_CALLS, stub_addresses
+from .rings import DRAINED, HALF, in_order, ring_size
+from .sites import FLAG_CALLS, Reach, stub_addresses
 
 # Nobody publishes what these do, or only the guest's own code can do them natively (firmware/rom/stubs.S).
 WITHOUT_STUB: Final = frozenset(
@@ -36,10 +37,6 @@ _WORD: Final = 1 << 32
 _RECORD_WORDS: Final = WireRecord.SIZE // 4
 _SEQUENCE: Final = WireRecord.OFFSETS["sequence"] // 4
 _ENTRY: Final = 0x63  # present, writable, accessed, dirty
-_HALF: Final = 1 << 16
-_DRAINED: Final = 1 << 14  # at once: some 0.2 ms, while calls wait
-_LOWEST: Final = bytes(range(256)) * (_DRAINED // 256 + 1)
-_SECOND: Final = b"".join(bytes((value,)) * 256 for value in range(256))
 _PATIENCE: Final = 1.0  # seconds for a record that was begun to be finished
 
 
@@ -65,7 +62,7 @@ class Link:
         payload: image of the payload, from :mod:`openvmi.images`; None: the memory is set up and in use, and
             records are taken from where the last taker stopped.
         paths: how calls are answered; the rest as the default, switchable where there is native code.
-        low_memory: bytes of RAM from 0, below 4 GiB; 0 lets the sites of flag calls remain calls.
+        reach: where the sites of flag calls may become instructions; None lets them remain calls.
 
     Attributes:
         words: the memory as 32-bit words.
@@ -84,8 +81,7 @@ class Link:
         cpus: int,
         payload: bytes | None,
         paths: Mapping[Call, Path] | None = None,
-        *,
-        low_memory: int = 0,
+        reach: Reach | None = None,
     ) -> None:
         self.bytes = memoryview(memory).cast("B")  # type: ignore[arg-type]
         if len(self.bytes) != wire.WIRE_SIZE:
@@ -108,7 +104,8 @@ class Link:
         if payload is not None:
             self._set_up(payload, dict(paths or {}))
             self.stubs = stub_addresses(payload)
-            self.words[_H["low_memory"]] = low_memory
+            if reach is not None:
+                self.words[_H["low_memory"]], self.words[_H["fetch"]] = reach.low_memory, reach.fetch - 1
             self.set_mode(Mode.NATIVE)
             return
         stops = [self.words[area(cpu) // 4 + _R["stop"]] for cpu in range(cpus)]
@@ -139,7 +136,7 @@ class Link:
             trace_span=_WORD - 1,
             paths=_paths(paths),
             modes=bytes(wire.WIRE_CALLS),
-            unused1=bytes(20),
+            unused1=bytes(16),
             unused2=bytes(48),
             unused3=bytes(176),
         )
@@ -336,9 +333,9 @@ class Link:
             self._take(cpu, head)
             return b""
         slot = tail & self._rings - 1
-        count = min(waiting, self._rings - slot, _HALF - tail % _HALF, _DRAINED)
+        count = min(waiting, self._rings - slot, HALF - tail % HALF, DRAINED)
         first = self._ring_at(cpu) // 4 + slot * _RECORD_WORDS
-        ready = _in_order(self.words[first + _SEQUENCE : first + count * _RECORD_WORDS : _RECORD_WORDS], tail)
+        ready = in_order(self.words[first + _SEQUENCE : first + count * _RECORD_WORDS : _RECORD_WORDS], tail)
         data = self.bytes[4 * first : 4 * first + ready * WireRecord.SIZE].tobytes()
         if ready < count:
             ready += self._unfinished_record(cpu, tail + ready)
@@ -370,31 +367,6 @@ class Link:
 def area(cpu: int) -> int:
     """Return the offset of a CPU's area."""
     return wire.WIRE_CPUS_OFFSET + cpu * wire.WIRE_CPU_SIZE
-
-
-def ring_size(cpus: int) -> int:
-    """Return how many records the ring of each CPU has: the largest power of two for which there is room."""
-    if cpus == 1:
-        return wire.WIRE_RING_ONE  # the payload for one CPU has it as a constant
-    room = (wire.WIRE_MIRROR_OFFSET - wire.WIRE_RINGS_OFFSET) // WireRecord.SIZE // cpus
-    return 1 << room.bit_length() - 1
-
-
-def _in_order(numbers: memoryview[int], first: int) -> int:
-    """Return how many of ``numbers`` go up one by one from ``first``, which has the same upper half as the last would.
-
-    By bytes of the same weight, against patterns: 5 ns for each, a fifth of what a comparison of lists takes.
-    """
-    found, count, low = numbers.tobytes(), len(numbers), first % _HALF
-    if (
-        found[0::4] == _LOWEST[low % 256 : low % 256 + count]
-        and found[1::4] == _SECOND[low : low + count]
-        and found[2::4] == bytes((first >> 16 & 255,)) * count
-        and found[3::4] == bytes((first >> 24,)) * count
-    ):
-        return count
-    pairs = zip(memoryview(found).cast("I"), range(first, first + count), strict=True)
-    return next(index for index, (number, wanted) in enumerate(pairs) if number != wanted)
 
 
 def _paths(given: Mapping[Call, Path]) -> bytes:

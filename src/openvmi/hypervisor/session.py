@@ -31,6 +31,7 @@ from .guest import Guest
 from .handlers import Verdict, make_handlers
 from .link import Link, area
 from .memory import GuestMemory
+from .sites import CACHE_LINE, PAGE, Reach
 from .switchboard import Change, Switchboard
 from .vcpu import Vcpu
 
@@ -235,12 +236,14 @@ class Session:
 
     def _prepare(self, memory: mmap) -> None:
         name = "payload-up.bin" if self.machine.config.cpus == 1 else "payload-smp.bin"
+        plan = self.machine.plan
+        at_once = self.machine.config.cpus == 1 or (plan is not None and plan.accel.name == "tcg")
         self._link = Link(
             memory,
             self.machine.config.cpus,
             images.path(name).read_bytes(),
             self._paths,
-            low_memory=min(self.machine.config.memory, _LOW_MEMORY),
+            Reach(min(self.machine.config.memory, _LOW_MEMORY), PAGE if at_once else CACHE_LINE),
         )
         for call, mode in self._first.modes.items():
             self._link.set_mode(mode, [call])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from ..abi import Call, wire
@@ -27,6 +28,22 @@ _FORMS: Final[Mapping[Call, tuple[int, int]]] = {
 }
 FLAG_CALLS: Final = frozenset(_FORMS)
 """The calls whose sites become instructions: 29 to 32."""
+CACHE_LINE: Final = 64
+PAGE: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where the payload may change call sites.
+
+    Args:
+        low_memory: bytes of RAM from 0, below 4 GiB, that the guest may map where low memory is mapped.
+        fetch: bytes of code that every CPU sees change all at once, a power of two: a cache line, or a page where CPUs
+            stand still for a write that is not aligned, as under TCG.
+    """
+
+    low_memory: int
+    fetch: int = CACHE_LINE
 
 
 def stub_addresses(payload: bytes) -> dict[Call, int]:
