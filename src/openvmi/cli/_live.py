@@ -260,18 +260,17 @@ def _warn(session: Session) -> None:
 def _attached(recording: Recording) -> int:
     with ExitStack() as stack:
         client = stack.enter_context(ControlClient(recording.request.attach or ""))
-        # places are needed before the answer is there that says which kernel it is
-        given = load_symbols(recording.request.symbols) if recording.request.symbols else SymbolTable()
-        span, wanted = recording.places(given)
+        machine = client.ask(op="status")
+        table, certain = recording.symbols(Path(str(machine["kernel"])))
+        span, wanted = recording.places(table)
+        guest, cpus, icount = str(machine["guest"]), int(cast("int", machine["cpus"])), bool(machine["icount"])
+        meta = recording.meta(guest, cpus, icount=icount, machine=f"machine {client.name}")
+        sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
+        # all that takes time is done: the rings fill from now on
         names = ",".join(call.name for call in recording.calls)
         told = client.ask(op="trace", calls=names, low=span[0], high=span[1])
+        trace = LiveTrace(_map(client, cpus), sinks, wanted)
         _say_asked(cast("list[str]", told["asked"]))
-        link = _map(client, int(cast("int", told["cpus"])))
-        table, certain = recording.symbols(Path(str(told["kernel"])))
-        guest = str(told["guest"])
-        meta = recording.meta(guest, link.cpus, icount=bool(told["icount"]), machine=f"machine {client.name}")
-        sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
-        trace = LiveTrace(link, sinks, wanted)
         try:
             _follow(client, trace)
         except KeyboardInterrupt:

@@ -163,7 +163,9 @@ class ControlServer:
             "name": self.name,
             "pid": os.getpid(),
             "guest": self._guest,
+            "kernel": str(self._kernel.absolute()),
             "cpus": link.cpus,
+            "icount": session.machine.config.icount,
             "uptime": round(time.monotonic() - self._began, 3),
             "state": link.guest_state.name.lower(),
             "hypervisor": type(hypervisor).__name__ if hypervisor.routed() else "",
@@ -217,15 +219,7 @@ class ControlServer:
         # not Session.switch, which waits for call sites: nobody empties the rings yet
         link.set_mode(Mode.COUNT, others)
         link.set_mode(Mode.TRACE, calls)
-        head = {
-            "name": self.name,
-            "cpus": link.cpus,
-            "guest": self._guest,
-            "kernel": str(self._kernel.absolute()),
-            "icount": session.machine.config.icount,
-            "asked": [call.name for call in asked],
-        }
-        return head, [os.dup(session.machine.shared_file)]
+        return {"asked": [call.name for call in asked]}, [os.dup(session.machine.shared_file)]
 
     def _symbols(self) -> int:
         """Return a file in memory with the kernel's symbols, in the form of System.map."""

@@ -10,7 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from struct import Struct
 
-from openvmi.trace import FIELDS, TraceMeta
+from openvmi.abi.wire import RecordKind, WireRecord
+from openvmi.trace import FIELDS, Kind, TraceMeta, schemapage
 from openvmi.trace.container import BLOCK, HEAD, MAGIC, VERSION, BlockHeader, BlockKind
 from openvmi.trace.export import FORMATS
 from openvmi.trace.schema import ArgumentInfo, to_json
@@ -48,6 +49,15 @@ def test_every_key_of_the_schema_is_named() -> None:
     keys = {*schema, *schema["record"], *schema["record"]["fields"][0], *(field.name for field in fields(ArgumentInfo))}
     text = PAGE[PAGE.index("**Schema**") : PAGE.index("**Blocks**")]
     assert not {key for key in keys if f"`{key}`" not in text}
+
+
+def test_the_schema_page_is_what_the_tables_say() -> None:
+    assert schemapage.PAGE.read_text() == schemapage.page(), "python -m openvmi.trace.schemapage"
+
+
+def test_a_record_is_what_the_payload_writes() -> None:
+    assert {field.name: field.offset for field in FIELDS} == WireRecord.OFFSETS
+    assert {int(kind) for kind in Kind} == {int(kind) for kind in RecordKind}
 
 
 def test_every_export_has_a_row() -> None:
