@@ -105,8 +105,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    named = split_name(hypervisor)
-    inputs = [config.kernel, config.initrd, *config.option_roms, symbols, named and named[0]]
+    inputs = [config.kernel, config.initrd, *config.option_roms, symbols, *(split_name(hypervisor) or ())[:1]]
     refuse_overwriting({"--json": json_file, "--console": console}, [Path(path) for path in inputs if path])
     output = None if json_file is None else Output(json_file)
     sink = None if quiet or str(json_file) == "-" else Shown(config.timeout)

@@ -226,7 +226,7 @@ def test_example_cow() -> None:
     done = run("examples/cow.py", "--quiet")
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"^process\[\d+\] handle_page_fault: page 0x\w+ is writable, was read-only at 0x", done.stdout, re.MULTILINE
+        r"^process\[\d+\] fault_mend: page 0x\w+ is writable, was read-only at 0x", done.stdout, re.MULTILINE
     )
 
 
