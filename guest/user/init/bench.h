@@ -18,6 +18,7 @@ struct bench {
 	const char *(*prepare)(void); /* NULL, or why this can't be measured here; may be absent */
 	u64 (*batch)(u32 ops);	      /* does `ops` operations, answers the ticks that they took */
 	void (*finish)(void);	      /* undoes prepare; may be absent */
+	bool if_named;		      /* only when it is asked for by name */
 };
 
 extern const struct bench benches[];
