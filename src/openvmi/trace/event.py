@@ -47,7 +47,7 @@ FIELDS: Final = (
     RecordField("eax", 16, "u32", "EAX as passed"),
     RecordField("edx", 20, "u32", "EDX as passed"),
     RecordField("ecx", 24, "u32", "ECX as passed"),
-    RecordField("sequence", 28, "u32", "number on this CPU, from 1; after the largest comes 1 again"),
+    RecordField("sequence", 28, "u32", "number on this CPU, from 1; after the largest comes 0"),
 )
 
 

@@ -23,6 +23,8 @@ ROUND: Final = 1 << 14
 """Records that a ring gives at once, at most; whoever gets so many asks again."""
 _WAITING: Final = 256 << 20  # bytes: a disk that stalls for most of a second
 
+_PATIENCE: Final = 10.0
+
 
 class Losses(Protocol):
     """What did not reach us."""
@@ -88,25 +90,30 @@ class LiveTrace:
 
     def pump(self) -> bool:
         """Take what is in the rings, a round; say whether there is more to take at once."""
+        return self._round() == ROUND
+
+    def _round(self) -> int:
+        """Take a round from each ring; return how many records the fullest gave."""
         if self.error is not None:
             self._fill()
         if self._given - self._taken > _WAITING:
-            return False
-        more = False
+            return 0
+        most = 0
         for cpu in range(self._rings.cpus):
             records = self._rings.drain(cpu)
-            more = more or len(records) == ROUND * RECORD_SIZE
+            most = max(most, len(records) // RECORD_SIZE)
             lost = self._rings.losses(cpu).records
             if records or lost != self._known[cpu]:
                 self._give(cpu, records, max(0, lost - self._known[cpu]))
                 self._known[cpu] = lost
-        return more
+        return most
 
     def finish(self) -> None:
         """Take the rest, and wait until it is written. A second time is nothing to do."""
         if not self._thread.is_alive():
             return
-        while self.pump() or (self._given - self._taken > _WAITING and self._thread.is_alive()):
+        until = time.monotonic() + _PATIENCE  # a guest that lies could give records for ever
+        while time.monotonic() < until and (self._round() or self._given - self._taken > _WAITING):
             time.sleep(0)
         self._queue.put(None)
         self._thread.join()

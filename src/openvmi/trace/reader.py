@@ -35,6 +35,8 @@ from .event import RECORD_SIZE, Event, events, sequences
 from .schema import TraceMeta, from_json
 from .symbols import SymbolTable, parse_symbols
 
+_NUMBERS = 1 << 32
+
 
 class Batch(NamedTuple):
     """Records of one CPU that lie together.
@@ -74,8 +76,8 @@ class CpuTotals:
         self.records += count
         if count:
             first, last = sequences(batch.records)
-            gap = 0 if self._last is None else (first - self._last - 1) % 0xFFFFFFFF
-            self.missing += max(gap - self._unseen, 0) + max((last - first) % 0xFFFFFFFF - (count - 1), 0)
+            gap = 0 if self._last is None else (first - self._last - 1) % _NUMBERS
+            self.missing += max(gap - self._unseen, 0) + max((last - first) % _NUMBERS - (count - 1), 0)
             self._last, self._unseen = last, 0
 
 

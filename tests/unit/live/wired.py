@@ -198,7 +198,7 @@ class Cpu:
             if (head - self.words[ring + RING["stop"]]) % (1 << 32) < 1 << 31:
                 self.words[ring + RING["lost"]] += count - done
                 return done
-            self.words[ring + RING["head"]] = head + 1
+            self.words[ring + RING["head"]] = (head + 1) % (1 << 32)
             at = base + (head & mask) * WireRecord.SIZE
             stamp = self.records * 10 if time is None else time
             packed = struct.pack("<QBBBBIIIII", stamp, call, self.index, 1, 0, caller, 1, 2, 3, head)

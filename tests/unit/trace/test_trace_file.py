@@ -98,14 +98,14 @@ def test_large_batches_become_several_blocks(tmp_path: Path) -> None:
 
 def test_gaps_in_the_numbers_are_counted_beside_what_the_writer_says(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t", META) as writer:
-        writer.append(0, pack(event(sequence=n) for n in (0xFFFFFFFE, 0xFFFFFFFF, 1)))
+        writer.append(0, pack(event(sequence=n) for n in (0xFFFFFFFE, 0xFFFFFFFF, 0, 1)))
         writer.lost(0, 3)
         writer.append(0, pack(event(sequence=n) for n in (5, 6)))
         writer.append(0, pack(event(sequence=n) for n in (17,)))
         assert writer.lost_records == 3
     with TraceReader(tmp_path / "t") as reader:
         (totals,) = reader.totals().values()
-    assert (totals.records, totals.lost, totals.missing) == (6, 3, 10)
+    assert (totals.records, totals.lost, totals.missing) == (7, 3, 10)
 
 
 def test_every_truncation_reads_up_to_its_last_whole_record(tmp_path: Path) -> None:
