@@ -84,6 +84,8 @@ def test_cow(capsys: pytest.CaptureFixture[str]) -> None:
     cow.set_pxe(cpu, 0x7007, 0xC0001020, 1)  # a new one
     for value, flags in ((0x6005, 1), (0x6003, 1), (0x6007, 2)):  # read-only; the kernel's; a directory's
         cow.set_pxe(cpu, value, 0xC0001010, flags)
+    space.ram.number(0x300014, 0x6007)
+    cow.set_pxe(cpu, 0x6027, 0xC0001014, 1)  # it was writable before
     cow.set_pxe(cpu, 0x6007, 0xD0000000, 1)  # nothing is mapped there
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[2] for line in lines] == [

@@ -38,9 +38,9 @@ def test_one_class_needs_no_name(write: Callable[..., str]) -> None:
 
 
 def test_a_file_may_be_called_like_a_module(write: Callable[..., str]) -> None:
+    load_hypervisor(write(ONE, "json.py"))
     import json
 
-    load_hypervisor(write(ONE, "json.py"))
     assert json.dumps({}) == "{}"
 
 

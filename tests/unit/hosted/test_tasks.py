@@ -64,6 +64,26 @@ def test_a_number_is_not_guessed_before_there_are_three() -> None:
     assert str(task) == "init[?]"
 
 
+def test_a_thread_has_a_number_of_its_own() -> None:
+    linux = FakeLinux()
+    task, stack = 0x202100, 0x304000
+    linux.ram.number(task + 4, stack + PAGE_OFFSET)
+    linux.ram.number(stack, task + PAGE_OFFSET)
+    linux.ram.number(task + PID, 9)
+    linux.ram.number(task + PID + 4, 1)
+    found = linux.tasks_of().current(stack + PAGE_OFFSET + 0x100)
+    assert found
+    assert found.pid == 9
+
+
+def test_a_stale_word_in_the_middle_of_a_stack_is_not_believed() -> None:
+    linux = FakeLinux()
+    linux.ram.number(linux.stacks[1] + 0x1000, linux.tasks[2] + PAGE_OFFSET)
+    found = linux.tasks_of().current(linux.stacks[1] + PAGE_OFFSET + 0x1F00)
+    assert found
+    assert found.comm == "init"
+
+
 def test_what_is_no_kernel_stack_is_nobody() -> None:
     linux = FakeLinux()
     tasks = linux.tasks_of()
