@@ -73,7 +73,7 @@ def configure(request: Request) -> MachineConfig:
     """Return the machine that ``request`` asks for; starts nothing.
 
     Raises:
-        InputError: the kernel is neither a bundled one nor a file.
+        InputError: the kernel is neither a bundled one nor a file, or the hypervisor's file is not there.
         UsageError: a number out of range, or parts that don't fit together.
         HarnessError: a bundled image has not been built.
     """
@@ -99,6 +99,9 @@ def configure(request: Request) -> MachineConfig:
     )
     if not offered.hosted:
         return config
+    named = split_name(request.hypervisor)
+    if named is not None and not Path(named[0]).is_file():
+        raise InputError("no such file", where=named[0])
     from .hypervisor.session import hosted_config  # noqa: PLC0415 - only with Python behind the machine
 
     return hosted_config(config)

@@ -153,6 +153,7 @@ def test_a_dry_run_starts_nothing(mine: Mine) -> None:
     done = run(mine(COUNT), "--dry-run")
     assert done.returncode == 0
     assert "ivshmem-plain" in done.stdout
+    assert "no such file" in run("none/such.py", "--dry-run").stderr
 
 
 def test_json_alone_is_on_stdout(mine: Mine) -> None:
