@@ -271,6 +271,7 @@ def test_the_socket_of_a_dead_machine_is_replaced_and_not_listed(session: FakeSe
             control_wire.listen(fd, name).close()
     with ControlServer(cast("Session", session), "dead"):
         assert machines() == ["dead"]
+        assert [file.name for file in control_wire.folder().iterdir()] == ["dead.sock"]
     assert machines() == []
 
 
