@@ -4,6 +4,7 @@
 
 Instructions: with instruction counting on, the cycle counter counts instructions, and a second round must give
 the same digits; one that does not is reported. Time: the rounds of all columns are interleaved, and medians taken.
+Boot: the time to userland, in the same way.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..boot import BUNDLED, Request, machine_of
+from ..boot import BUNDLED, Request
 from ..errors import HarnessError, UsageError
-from ..report import Report, number, parse_report
+from ..report import Report, number
+from .boots import Account, run
+from .hypervisors import OWN
 
-COUNTS = ("instructions", "time", "userland")
-UNITS = {"instructions": "instructions", "time": "ns"}
+UNITS = {"instructions": "instructions", "time": "ns", "boot": "ms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,39 @@ def words(only: Sequence[str], batches: int | None) -> str:
     return f"{bench} batches={batches}" if batches else bench
 
 
+def refuse_uncountable(columns: Sequence[Subject]) -> None:
+    """Refuse hypervisors under which a guest does not execute the same instructions each time.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for subject in columns:
+        own = OWN.get(subject.request.hypervisor)
+        routed = own().routed() if own is not None else ()
+        if routed:
+            raise UsageError(
+                f"instructions can't be counted while Python answers {routed[0].name}: a waiting guest executes some",
+                where=subject.label,
+                help="--count time",
+            )
+
+
 def measure(
-    columns: Sequence[Subject], *, count: str, rounds: int, progress: Callable[[str], None]
+    columns: Sequence[Subject],
+    *,
+    count: str,
+    rounds: int,
+    progress: Callable[[str], None],
+    accounts: dict[str, Account] | None = None,
 ) -> dict[str, list[Mapping[str, float]]]:
     """Boot each column ``rounds`` times, interleaved, and return each round's medians per operation, by label.
 
     Args:
         columns: what to boot.
-        count: ``instructions`` or ``time``.
+        count: ``instructions``, ``time`` or ``boot``.
         rounds: boots of each.
         progress: called with a line before each boot.
+        accounts: filled with what passed between each column's guests and Python, by label.
 
     Raises:
         OpenVmiError: a boot failed, or reported no benchmark.
@@ -72,7 +97,10 @@ def measure(
     for turn in range(rounds):
         for subject in columns:
             progress(f"{subject.label}, round {turn + 1} of {rounds}")
-            results[subject.label].append(_medians(boot(subject.request), count, subject.label))
+            done = run(subject.request)
+            results[subject.label].append(_figures(done.report, count, subject.label))
+            if accounts is not None:
+                accounts[subject.label] = accounts.get(subject.label, Account()) + done.account
     return results
 
 
@@ -82,21 +110,35 @@ def boot(request: Request) -> Report:
     Raises:
         OpenVmiError: it did not end with status 0.
     """
-    with machine_of(request) as machine:
-        outcome = machine.wait()
-    if not outcome.ok:
-        raise outcome.error() or HarnessError(outcome.reason, where=f"{request.kernel} under {request.hypervisor}")
-    return parse_report(outcome.report)
+    return run(request).report
 
 
-def _medians(report: Report, count: str, label: str) -> Mapping[str, float]:
+def _figures(report: Report, count: str, label: str) -> Mapping[str, float]:
+    if count != "boot":
+        return medians(report, count, label)
+    if "userland" not in report.marks:
+        raise HarnessError("the guest never said that it reached userland", where=label)
+    return {"time to userland": report.marks["userland"] / 1e6}
+
+
+def medians(report: Report, count: str, label: str) -> Mapping[str, float]:
+    """Return the median of each benchmark's batches per operation, in instructions or ns.
+
+    Raises:
+        HarnessError: there are no benchmarks, or the guest did not say how fast its clock is.
+    """
     if not report.benches:
         raise HarnessError("the guest reported no benchmark", where=label, help="does its /init know the word `bench`?")
-    scale = 1.0 if count == "instructions" else _ns_per_tick(report, label)
+    scale = 1.0 if count == "instructions" else ns_per_tick(report, label)
     return {name: statistics.median(bench.per_operation()) * scale for name, bench in report.benches.items()}
 
 
-def _ns_per_tick(report: Report, label: str) -> float:
+def ns_per_tick(report: Report, label: str) -> float:
+    """Return how long a tick of the guest's cycle counter is.
+
+    Raises:
+        HarnessError: the guest did not say.
+    """
     try:
         khz = number(report.info["tsc-khz"])
     except (KeyError, ValueError) as error:

@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
+FLAT = frozenset({"copy-4k", "compute"})
+"""Benchmarks that hardly enter the kernel: they show what the engine and the clock do, and count in no mean."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One benchmark in one column.
@@ -35,8 +39,8 @@ class Column:
     figures: Mapping[str, Figure]
 
     def geometric_mean(self) -> float | None:
-        """Return the geometric mean of the ratios, None where there is none."""
-        ratios = [figure.ratio for figure in self.figures.values() if figure.ratio]
+        """Return the geometric mean of the ratios but for :data:`FLAT`, None where there is none."""
+        ratios = [figure.ratio for name, figure in self.figures.items() if figure.ratio and name not in FLAT]
         return math.exp(statistics.fmean(math.log(ratio) for ratio in ratios)) if ratios else None
 
     def largest(self) -> float | None:
