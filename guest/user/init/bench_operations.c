@@ -12,7 +12,7 @@
 #define SCHED_OTHER 0
 #define SCHED_FIFO 1
 #define COMPUTE_STEPS 1000
-#define PAUSE_TICKS 1000000
+#define PAUSE_TICKS 400000 /* twice the time that openvmi.hypervisor.brain spins */
 
 static u8 source[PAGE] ALIGNED(4096), target[PAGE] ALIGNED(4096);
 static u32 area;    /* protect: the mapping */

@@ -35,6 +35,7 @@ class Account:
 
     Args:
         upcalls: calls that Python answered.
+        wakes: how often it was asleep when one came.
         records: trace records that were taken.
         fastest: the most records in a second.
         lost_upcalls: calls that were done natively, because no answer came in time.
@@ -43,6 +44,7 @@ class Account:
     """
 
     upcalls: int = 0
+    wakes: int = 0
     records: int = 0
     fastest: float = 0.0
     lost_upcalls: int = 0
@@ -52,6 +54,7 @@ class Account:
     def __add__(self, other: Account) -> Account:
         return Account(
             self.upcalls + other.upcalls,
+            self.wakes + other.wakes,
             self.records + other.records,
             max(self.fastest, other.fastest),
             self.lost_upcalls + other.lost_upcalls,
@@ -70,7 +73,7 @@ class Account:
 
     def said(self) -> str:
         """Return in words what passed; empty if nothing did."""
-        parts = [f"{self.upcalls:,} upcalls"] if self.upcalls else []
+        parts = [f"{self.upcalls:,} upcalls ({self.wakes:,} from sleep)"] if self.upcalls else []
         if self.records:
             parts.append(f"{self.records:,} records, at most {self.fastest / 1e6:.2f} million/s")
         return ", ".join(parts)
@@ -163,6 +166,7 @@ def account_of(session: Session) -> Account:
     trace = decides if isinstance(decides, Trace) else None
     return Account(
         0 if brain is None else brain.answered,
+        0 if brain is None else brain.wakes,
         0 if trace is None else trace.records,
         0.0 if trace is None else trace.fastest,
         losses.upcalls,

@@ -233,6 +233,8 @@ def _show_findings(findings: Sequence[Finding], account: Account, count: str, ou
     if output is not None:
         figures = [finding.as_dict() for finding in findings]
         output.write_json({"count": count, "figures": figures, "account": asdict(account)})
+    if account.said():
+        tell(printable(f"{count}: {account.said()}"))
 
 
 def _print(table: Table, output: Output | None) -> None:
