@@ -63,6 +63,12 @@ def test_bare_run_boots_the_guest_under_native(tmp_path: Path) -> None:
         ("reboot", ExitCode.PANIC, "reset"),
         ("spin", ExitCode.TIMEOUT, "within 1 s"),
         ("segv", ExitCode.PANIC, "panicked"),
+        ("frobnicate", ExitCode.USAGE, "unknown word or value: frobnicate"),
+        ("exit=0 exit=x", ExitCode.USAGE, "unknown word or value: exit=x"),
+        ("stop batches=", ExitCode.USAGE, "unknown word or value: batches="),
+        ("bench=compute,comp", ExitCode.USAGE, "unknown word or value: bench=compute,comp"),
+        ("bench=compute, stop", ExitCode.USAGE, "unknown word or value: bench=compute,"),
+        ("-- stop", ExitCode.OK, ""),
     ],
 )
 def test_a_guest_that_fails_in_its_own_way(words: str, status: int, says: str) -> None:
