@@ -103,6 +103,13 @@ def test_bench_counts_instructions_and_repeats_exactly() -> None:
         assert all(figure["spread"] == 0 for figure in column["figures"].values())
 
 
+def test_bench_refuses_a_benchmark_that_there_is_not() -> None:
+    done = openvmi("bench", "--only", "null-int80,frobnicate,nil")
+    assert done.returncode == ExitCode.USAGE
+    assert "no such benchmark: frobnicate, nil" in done.stderr
+    assert "known: null-int80, null-sysenter," in done.stderr
+
+
 def test_ctrl_a_x_ends_a_run_at_a_terminal() -> None:
     pid, terminal = pty.fork()
     if pid == 0:

@@ -19,6 +19,11 @@ from ..report import Report, number, parse_report
 
 COUNTS = ("instructions", "time", "userland")
 UNITS = {"instructions": "instructions", "time": "ns"}
+BENCHMARKS = (
+    *("null-int80", "null-sysenter", "switch", "fork-exit", "fork-exec", "map-touch-unmap", "page-fault", "protect"),
+    *("signal", "interrupt", "copy-4k", "compute"),
+)
+"""What our ``/init`` measures, in its order; a test holds the list against its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,20 @@ def words(only: Sequence[str], batches: int | None) -> str:
     """Return the words that make ``/init`` run benchmarks: all of them, or ``only`` those named."""
     bench = f"bench={','.join(only)}" if only else "bench"
     return f"{bench} batches={batches}" if batches else bench
+
+
+def check_names(only: Sequence[str], columns: Sequence[Subject]) -> None:
+    """Refuse names that are no benchmarks where our ``/init`` will run; somebody else's may have its own.
+
+    Raises:
+        UsageError: there is one; or a column can't be booted.
+        HarnessError: a bundled image has not been built.
+    """
+    unknown = [name for name in only if name not in BENCHMARKS]
+    if unknown and any(configure(column.request).expect_report for column in columns):
+        raise UsageError(
+            f"no such benchmark: {', '.join(unknown)}", where="--only", help=f"known: {', '.join(BENCHMARKS)}"
+        )
 
 
 def measure(
