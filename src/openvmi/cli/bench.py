@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 
-from ..bench.measure import COUNTS, UNITS, differing, measure, subjects, words
+from ..bench.measure import BENCHMARKS, COUNTS, UNITS, check_names, differing, measure, subjects, words
 from ..bench.statistics import columns
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request
 from ..errors import ExitCode, UsageError
 from ..hypervisor import NAMES
 from ..text import printable
+from ._complete import lists_of, lists_of_names_or_files
 from ._output import Output, tell
 
 _ROUNDS = {"instructions": 2, "time": 5, "userland": 9}
@@ -25,15 +26,26 @@ Rounds = Mapping[str, Sequence[Mapping[str, float]]]
 
 @click.command("bench")
 @click.option(
-    "--hypervisors", default="none,native", show_default=True, help=f"From {', '.join(NAMES)}; first is base."
+    "--hypervisors",
+    default="none,native",
+    show_default=True,
+    help=f"From {', '.join(NAMES)}; first is base.",
+    shell_complete=lists_of(NAMES),
 )
 @click.option(
-    "--guest", "guests", default=DEFAULT_KERNEL, show_default=True, help=f"Of {', '.join(BUNDLED)}, or files."
+    "--guest",
+    "guests",
+    default=DEFAULT_KERNEL,
+    show_default=True,
+    help=f"Of {', '.join(BUNDLED)}, or files.",
+    shell_complete=lists_of_names_or_files(BUNDLED),
 )
 @click.option("--initrd", type=click.Path(path_type=Path), help="Initial ramdisk; a Linux without one gets our /init.")
 @click.option("--append", default="", help="Kernel command line, before the words for /init.")
 @click.option("--count", type=click.Choice(COUNTS), default="instructions", show_default=True, help="What is counted.")
-@click.option("--only", default="", help="Only these benchmarks, by name, with commas.")
+@click.option(
+    "--only", default="", help="Only these benchmarks, by name, with commas.", shell_complete=lists_of(BENCHMARKS)
+)
 @click.option("--rounds", type=click.IntRange(1, 1000), help="Boots of each.  [default: 2 counting, 5 timing]")
 @click.option("--batches", type=click.IntRange(1, 10000), help="Measured batches in each boot.")
 @click.option("--cpus", default=1, show_default=True)
@@ -77,11 +89,11 @@ def command(  # noqa: PLR0913 - one parameter for each option
     chosen = rounds or _ROUNDS[count]
     if count == "userland":
         return _userland(names, _list(hypervisors, "--hypervisors"), base, chosen, output)
-    run = words(_list(only, "--only") if only else [], batches)
-    base = replace(base, append=f"{append} -- {run}".strip())
-    taken = measure(
-        subjects(names, _list(hypervisors, "--hypervisors"), base), count=count, rounds=chosen, progress=_progress()
-    )
+    wanted = _list(only, "--only") if only else []
+    base = replace(base, append=f"{append} -- {words(wanted, batches)}".strip())
+    found = subjects(names, _list(hypervisors, "--hypervisors"), base)
+    check_names(wanted, found)
+    taken = measure(found, count=count, rounds=chosen, progress=_progress())
     _show(taken, UNITS[count], output)
     return _judge_repeats(taken) if count == "instructions" else ExitCode.OK
 
