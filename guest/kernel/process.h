@@ -162,7 +162,7 @@ long sys_kill(struct regs *regs);
 /** A process has sent the result channel's last line, `exit`: the end of pid 1 is then no accident. */
 extern bool result_exit_seen;
 
-/* ---- sysfile.c, sysmem.c, sysmisc.c, kcheck.c, kbench.c: one function per system call ---- */
+/* ---- sysfile.c, sysmem.c, sysmisc.c, kcheck.c: one function per system call ---- */
 typedef long system_call(struct regs *regs);
 system_call sys_read, sys_write, sys_open, sys_close;
 system_call sys_old_mmap, sys_mmap2, sys_munmap, sys_mprotect;

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from openvmi import images
-from openvmi.machine import Machine
+from openvmi.machine import How, Machine
 from openvmi.rom import RomMetadata, RomMode, rebuild
 
 Vm = Callable[..., Machine]
@@ -128,6 +130,22 @@ def test_the_end_of_init_is_a_panic(vm: Vm) -> None:
     assert not machine.wait().ok
     assert machine.result.of("panic")[0].text == "init left with status 1"
     assert "panic: init left" in machine.console.text
+
+
+def test_a_panic_that_panics_ends_the_machine(vm: Vm, tmp_path: Path) -> None:
+    image = images.path("guest.elf")
+    with image.open("rb") as file:
+        elf = ELFFile(file)
+        table = elf.get_section_by_name(".symtab")
+        assert isinstance(table, SymbolTableSection)
+        function = next(symbol for symbol in table.iter_symbols() if symbol.name == "console_break_locks")
+        section = elf.get_section(function["st_shndx"])
+        offset = section["sh_offset"] + function["st_value"] - section["sh_addr"]
+    kernel = bytearray(image.read_bytes())
+    kernel[offset : offset + 2] = b"\x0f\x0b"  # UD2: an exception while the first panic is told
+    (tmp_path / "guest.elf").write_bytes(kernel)
+    outcome = vm(kernel=tmp_path / "guest.elf", append="-- panic", accel="tcg", timeout=20, expect_report=True).wait()
+    assert outcome.how is How.SILENT
 
 
 def test_instruction_counts_repeat(vm: Vm) -> None:
