@@ -37,11 +37,6 @@ struct file {
 	u32 offset;
 };
 
-struct signal_action {
-	u32 handler, flags, restorer;
-	u64 mask;
-};
-
 struct process {
 	u32 kernel_esp;    /* where switch_stacks() finds its frame */
 	volatile u32 work; /* WORK_*: checked before each return to ring 3 */
@@ -60,7 +55,7 @@ struct process {
 	u32 system_calls;
 	volatile u64 pending; /* signals, bit n-1 */
 	u64 blocked;
-	struct signal_action actions[SIGNALS];
+	struct rt_action actions[SIGNALS];
 	struct file files[MAX_FILES];
 	u8 fpu[FPU_AREA] ALIGNED(16);
 };
@@ -148,7 +143,6 @@ void start_init(void);
 
 /* ---- signal.c ---- */
 /** Sends a signal; any context. */
-void signal_send(struct process *process, u32 signal);
 /** A fault of the running process: its handler, else death. */
 void signal_fault(struct regs *regs, u32 signal, u32 code, u32 address);
 /** Before return to ring 3: delivers what is pending. */
