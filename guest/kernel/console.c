@@ -25,8 +25,8 @@ struct uart {
 	struct spinlock lock;
 };
 
-static struct uart console = { .port = 0x3F8 };
-static struct uart results = { .port = 0x2F8 };
+static struct uart console = { .port = CONSOLE_PORT };
+static struct uart results = { .port = RESULT_PORT };
 
 static void uart_init(const struct uart *uart)
 {

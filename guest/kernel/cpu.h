@@ -96,7 +96,6 @@ void entry_resched(void);
 void entry_shootdown(void);
 void entry_test(void);
 void entry_spurious(void);
-void entry_vsyscall_return(void);
 void ret_from_fork(void);
 void switch_stacks(struct process *from, struct process *to);
 
@@ -125,7 +124,6 @@ void irq_install(u32 irq, irq_handler *handler);
 void pic_init(void);
 void pic_unmask(u32 irq);
 void pic_mask(u32 irq);
-void pic_mask_all(void);
 void pic_end(u32 irq);
 
 /* ---- apic.c ---- */

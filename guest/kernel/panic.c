@@ -6,8 +6,6 @@
 #include "console.h"
 #include "cpu.h"
 
-#define ACPI_PM1A_CONTROL 0x604 /* QEMU's PC under SeaBIOS */
-#define ACPI_SLEEP_S5 0x2000
 #define RESET_PORT 0xCF9
 #define KEYBOARD_COMMAND 0x64
 
