@@ -112,6 +112,8 @@ void schedule(void);
 void schedule_locked(void);
 /** sched_lock held: a new runnable process. */
 void process_enqueue(struct process *process);
+/** Lets the caller run on the CPUs of the mask only, of which there is at least one; returns on one of them. */
+void process_confine(u32 allowed);
 /** sched_lock held: runnable again, if it is not. */
 void wake(struct process *process);
 /** sched_lock held: sets work for a process, and interrupts the CPU that runs it. */
