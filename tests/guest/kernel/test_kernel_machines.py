@@ -7,7 +7,6 @@ The product of guests, ROMs and CPUs is in `../test_matrix.py`; here only what a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,35 +14,18 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from openvmi import images
-from openvmi.machine import How, Machine
+from openvmi.machine import How
 from openvmi.rom import RomMetadata, RomMode, rebuild
 
-Vm = Callable[..., Machine]
+from ..checked import Vm, run_checked
 
 GUESTS = ("guest.elf", "guest-pae.elf")
 STUBS = "openvmi-stubs.rom"
-# What the self-checks that need a local APIC count for.
-FEWEST_CHECKS = 2700
 
 
 def run(vm: Vm, guest: str = "guest.elf", append: str = "", **changes: object) -> dict[str, str]:
     """Boot ``guest``, have everything checked, and return its `info` facts."""
-    machine = vm(
-        kernel=images.path(guest),
-        append=f"{append} -- check",
-        accel="tcg",
-        timeout=60,
-        expect_report=True,
-        **changes,
-    )
-    outcome = machine.wait()
-    assert outcome.ok, outcome.reason
-    (summary,) = machine.result.of("summary")
-    passed, failed = (int(word) for word in summary.words)
-    assert (failed, machine.result.of("fail")) == (0, [])
-    assert passed > FEWEST_CHECKS
-    facts = (line.text.partition(" ") for line in machine.result.of("info"))
-    return {key: value for key, _, value in facts}
+    return run_checked(vm, guest, append, **changes)[1]
 
 
 @pytest.mark.parametrize("guest", GUESTS)
