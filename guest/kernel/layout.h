@@ -10,6 +10,7 @@
 #include "arch.h"
 
 #define MAX_CPUS 8
+#define AP_NOBODY 0xFFFFFFFF /* no CPU's APIC id */
 #define STACK_SIZE 8192 /* kernel stack of a process or CPU */
 
 /* What the early page tables map at 0 and at KERNEL_BASE: the kernel, the frame table, the first page tables. */
@@ -46,6 +47,7 @@
 #define VSYSCALL_INT80 64
 #define STACK_TOP VSYSCALL_VA
 #define MMAP_BASE 0x40000000
+#define APIC_PHYS 0xFEE00000 /* where a CPU's local APIC is after INIT */
 #define TRAMPOLINE_PHYS 0x8000 /* real-mode start of further CPUs; any page below 1 MiB would do */
 
 /* ---- Ports ---- */
