@@ -47,6 +47,7 @@
 #define DESC_DATA32 0x00CF9200
 #define DESC_DPL3 0x00006000
 #define DESC_TSS32 0x00008900
+#define TSS_SIZE 104 /* struct tss */
 #define DESC_LDT 0x00008200
 #define GATE_INTERRUPT 0x00008E00
 #define GATE_TRAP 0x00008F00
@@ -61,8 +62,6 @@
 #define CR0_NE 0x00000020
 #define CR0_WP 0x00010000
 #define CR0_AM 0x00040000
-#define CR0_NW 0x20000000
-#define CR0_CD 0x40000000
 #define CR0_PG 0x80000000
 
 #define CR4_PSE 0x010
@@ -70,12 +69,10 @@
 #define CR4_PGE 0x080
 #define CR4_OSFXSR 0x200
 
-#define EFLAGS_CF 0x00000001
 #define EFLAGS_FIXED 0x00000002
 #define EFLAGS_TF 0x00000100
 #define EFLAGS_IF 0x00000200
 #define EFLAGS_IOPL 0x00003000
-#define EFLAGS_VM 0x00020000
 
 #define MSR_APIC_BASE 0x1B
 #define MSR_SYSENTER_CS 0x174
@@ -87,7 +84,6 @@
 /* CPUID leaf 1, EDX */
 #define CPUID_PSE 0x00000008
 #define CPUID_TSC 0x00000010
-#define CPUID_MSR 0x00000020
 #define CPUID_PAE 0x00000040
 #define CPUID_APIC 0x00000200
 #define CPUID_SEP 0x00000800
@@ -102,13 +98,11 @@
 #define PTE_D 0x040
 #define PTE_PS 0x080 /* in a directory entry: large page */
 #define PTE_G 0x100
-#define PTE_FLAGS 0xFFF
 
 #if CONFIG_PAE
 #define PT_ENTRIES 512
 #define PD_SHIFT 21 /* one directory entry maps 2 MiB */
 #define PDP_SHIFT 30
-#define PDP_ENTRIES 4
 #else
 #define PT_ENTRIES 1024
 #define PD_SHIFT 22 /* one directory entry maps 4 MiB */
@@ -153,7 +147,7 @@ struct tss {
 
 _Static_assert(sizeof(struct dtr) == 6, "DTR is 6 bytes");
 _Static_assert(offsetof(struct tss, esp0) == 4, "where the CPU looks for the kernel stack");
-_Static_assert(sizeof(struct tss) == 104, "TSS is 104 bytes");
+_Static_assert(sizeof(struct tss) == TSS_SIZE, "struct tss");
 
 /* ---- Interrupt flag ---- */
 

@@ -12,8 +12,9 @@
  *   compiler likes them, stretched by DS prefixes to the length of a call, and a record in .pv_inline. Aside, in .text.pv,
  *   is the site's stub: it pushes the arguments (who is called pops them) for a call site of the operation. If a ROM takes
  *   the operation, the inline site becomes a call of the stub. Natively such a site is never touched and costs nothing;
- *   with arguments in fixed registers, changing protection cost 9 % more instructions. Memory operands are addressed by
- *   EBP or any register but ESP, which the stub moves: what they point at isn't on the stack, or there is a frame pointer.
+ *   with arguments in fixed registers, changing protection cost 9 % more instructions. The stub moves ESP, so what memory
+ *   operands point at must not be on the stack: no frame pointer helps where the compiler aligns the stack anew, as it does
+ *   for PAE entries. test_patcher.py looks at the stubs of the built kernels.
  */
 #ifndef OPENVMI_PV_SITES_H
 #define OPENVMI_PV_SITES_H

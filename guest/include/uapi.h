@@ -42,7 +42,6 @@
 #define SYS_mkdir 39
 #define SYS_ioctl 54
 #define SYS_fcntl 55
-#define SYS_syslog 103
 #define SYS_uname 122
 #define SYS_personality 136
 #define SYS_sched_setscheduler 156
@@ -59,7 +58,6 @@
 
 #define KBENCH_INTERRUPT 0 /* one op: this CPU sends itself an interrupt and has handled it */
 
-#define EPERM 1
 #define ENOENT 2
 #define ESRCH 3
 #define EINTR 4
@@ -102,7 +100,6 @@
 #define O_NOCTTY 0x100
 #define O_NONBLOCK 0x800
 #define WNOHANG 1
-#define CLOCK_MONOTONIC 1
 
 #define AT_NULL 0
 #define AT_PAGESZ 6

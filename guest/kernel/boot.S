@@ -97,13 +97,13 @@ boot_no_cpu:
 4:	lodsb
 	testb %al, %al
 	jz 5f
-	movw $0x3F8, %dx
+	movw $CONSOLE_PORT, %dx
 	outb %al, %dx
-	movw $0x2F8, %dx
+	movw $RESULT_PORT, %dx
 	outb %al, %dx
 	jmp 4b
-5:	movw $0x604, %dx
-	movw $0x2000, %ax
+5:	movw $ACPI_PM1A_CONTROL, %dx
+	movw $ACPI_SLEEP_S5, %ax
 	outw %ax, %dx
 	hlt
 	jmp 5b
@@ -123,7 +123,6 @@ boot_gdt_end:
 boot_gdt_physical:
 	.word boot_gdt_end - boot_gdt - 1
 	.long PHYS(boot_gdt)
-	.globl boot_gdt_linear
 boot_gdt_linear:
 	.word boot_gdt_end - boot_gdt - 1
 	.long boot_gdt

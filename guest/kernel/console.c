@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Two serial ports, polled: COM1 is the console, COM2 the result channel (docs/result-channel.md). Each write goes
+ * Two serial ports, polled: COM1 is the console, COM2 the result channel (docs/reference/result-channel.md). Each write goes
  * out in one piece: a lock per port, held with interrupts off. panic.c breaks the locks.
  */
 #include "console.h"
@@ -25,8 +25,8 @@ struct uart {
 	struct spinlock lock;
 };
 
-static struct uart console = { .port = 0x3F8 };
-static struct uart results = { .port = 0x2F8 };
+static struct uart console = { .port = CONSOLE_PORT };
+static struct uart results = { .port = RESULT_PORT };
 
 static void uart_init(const struct uart *uart)
 {

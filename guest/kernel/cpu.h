@@ -32,16 +32,13 @@ ALWAYS_INLINE bool from_user(const struct regs *regs)
 	return (regs->cs & 3) == 3;
 }
 
-/** Only a running CPU's is not 0 for long. */
-enum cpu_state { CPU_ABSENT, CPU_RUNS, CPU_GIVEN_UP };
-
 /** What one CPU has to itself. */
 struct cpu {
 	struct cpu *self;
 	struct process *current;
 	struct process *idle;
 	u32 number, apic_id;
-	volatile u32 online; /* enum cpu_state */
+	volatile bool online;
 	bool woken; /* idle, and already told to look at the run queue */
 	struct descriptor *gdt;
 	volatile u32 ticks; /* timer interrupts on this CPU */
@@ -96,7 +93,6 @@ void entry_resched(void);
 void entry_shootdown(void);
 void entry_test(void);
 void entry_spurious(void);
-void entry_vsyscall_return(void);
 void ret_from_fork(void);
 void switch_stacks(struct process *from, struct process *to);
 
@@ -125,7 +121,6 @@ void irq_install(u32 irq, irq_handler *handler);
 void pic_init(void);
 void pic_unmask(u32 irq);
 void pic_mask(u32 irq);
-void pic_mask_all(void);
 void pic_end(u32 irq);
 
 /* ---- apic.c ---- */
@@ -170,6 +165,10 @@ void kcheck_interrupt(void);
 /* ---- smp.c, acpi.c ---- */
 /** Finds and starts the other CPUs, at most `limit` in all. */
 void smp_start(u32 limit);
+/** For a self-check: a CPU that does not run starts although nobody awaits it, as a late one does; it must only count
+ * itself in `late_cpus` and halt. False: every CPU runs, or a hypervisor starts them. */
+bool smp_start_late(void);
+extern volatile u32 late_cpus;
 /** APIC ids of the enabled CPUs, boot CPU included, from ACPI or the MP table; returns how many. */
 u32 find_cpus(u32 *apic_ids, u32 size);
 void smp_send(const struct cpu *cpu, u32 vector);

@@ -164,7 +164,7 @@ static void reset_process(struct process *process)
 {
 	for (u32 i = 0; i < SIGNALS; i++)
 		if (process->actions[i].handler != SIG_IGN)
-			process->actions[i] = (struct signal_action){ 0 };
+			process->actions[i] = (struct rt_action){ 0 };
 	memset(process->tls, 0, sizeof process->tls);
 	fpu_forget(process);
 }

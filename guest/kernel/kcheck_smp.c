@@ -134,6 +134,19 @@ static void check_shootdown(struct kcheck_result *result)
 	frame_put(frames[1]);
 }
 
+/* It must not come in: whose number would it have? Other CPUs run on below, so damage would show. */
+static void check_late_start(struct kcheck_result *result)
+{
+	u32 before = late_cpus;
+	u64 end = time_ns() + 1000000000;
+
+	if (!smp_start_late())
+		return;
+	while (late_cpus == before && time_ns() < end)
+		cpu_relax();
+	expect(result, late_cpus != before, "a late CPU has not come to be turned away");
+}
+
 void check_processors(struct kcheck_result *result)
 {
 	u32 flags = irq_save(), interrupts[MAX_CPUS], ticks[MAX_CPUS];
@@ -146,6 +159,7 @@ void check_processors(struct kcheck_result *result)
 	}
 	expect_equal(result, this_cpu()->apic_id, apic_own_id(), "APIC id");
 	irq_restore_flags(flags);
+	check_late_start(result);
 	if (cpu_count == 1)
 		return;
 	start_others(nothing);

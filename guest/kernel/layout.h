@@ -10,6 +10,7 @@
 #include "arch.h"
 
 #define MAX_CPUS 8
+#define AP_NOBODY 0xFFFFFFFF /* no CPU's APIC id */
 #define STACK_SIZE 8192 /* kernel stack of a process or CPU */
 
 /* What the early page tables map at 0 and at KERNEL_BASE: the kernel, the frame table, the first page tables. */
@@ -46,22 +47,25 @@
 #define VSYSCALL_INT80 64
 #define STACK_TOP VSYSCALL_VA
 #define MMAP_BASE 0x40000000
+#define APIC_PHYS 0xFEE00000 /* where a CPU's local APIC is after INIT */
 #define TRAMPOLINE_PHYS 0x8000 /* real-mode start of further CPUs; any page below 1 MiB would do */
+
+/* ---- Ports ---- */
+#define CONSOLE_PORT 0x3F8 /* COM1 */
+#define RESULT_PORT 0x2F8  /* COM2 */
+#define ACPI_PM1A_CONTROL 0x604 /* QEMU's PC under SeaBIOS */
+#define ACPI_SLEEP_S5 0x2000
 
 /* ---- struct regs: what the entry paths push, lowest address first ---- */
 #define REGS_EBX 0
-#define REGS_ECX 4
 #define REGS_EDX 8
 #define REGS_EBP 20
 #define REGS_EAX 24
 #define REGS_DS 28
-#define REGS_ES 32
 #define REGS_FS 36
-#define REGS_VECTOR 40
 #define REGS_ERROR 44
 #define REGS_EIP 48
 #define REGS_CS 52
-#define REGS_EFLAGS 56
 #define REGS_ESP 60
 #define REGS_SS 64
 
@@ -70,7 +74,7 @@
 #define CPU_CURRENT 4
 /* SYSENTER loads ESP with the end of the CPU's little entry stack; the TSS lies right below that stack. */
 #define ENTRY_STACK_SIZE 128
-#define ENTRY_STACK_TO_ESP0 (-(ENTRY_STACK_SIZE + 104) + 4)
+#define ENTRY_STACK_TO_ESP0 (-(ENTRY_STACK_SIZE + TSS_SIZE) + 4)
 
 /* ---- struct process ---- */
 #define PROCESS_KERNEL_ESP 0

@@ -90,7 +90,6 @@ struct space {
 	u32 root_pfn;
 	pte_t *root;
 	volatile u32 cpus; /* CPUs that have it loaded */
-	u32 mmap_hint;
 	u32 count;
 	struct area areas[MAX_AREAS]; /* sorted, not overlapping */
 };

@@ -6,12 +6,10 @@
 #include "console.h"
 #include "cpu.h"
 
-#define ACPI_PM1A_CONTROL 0x604 /* QEMU's PC under SeaBIOS */
-#define ACPI_SLEEP_S5 0x2000
 #define RESET_PORT 0xCF9
 #define KEYBOARD_COMMAND 0x64
 
-static volatile u32 panicking;
+static u32 panicking; /* own_id() of the CPU whose panic is told, or 0 */
 
 void power_off(void)
 {
@@ -41,13 +39,27 @@ static void print_regs(const struct regs *regs)
 	      regs->fs & 0xFFFF, read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
-/* The first panic is the one to tell; another CPU's, or one caused by telling, only stops that CPU. */
+/* Not 0, and another on every CPU. By CPUID: a panic may come before this_cpu() works, or because it does not. */
+static u32 own_id(void)
+{
+	u32 regs[4];
+
+	native_cpuid(1, 0, regs);
+	return (regs[1] >> 24) + 1;
+}
+
+/* The first panic is the one to tell; one caused by telling ends the machine at once, another CPU's only stops that CPU. */
 static void begin_panic(void)
 {
+	u32 first = 0, self = own_id();
+
 	irq_disable();
-	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQUIRE))
+	if (!__atomic_compare_exchange_n(&panicking, &first, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		if (first == self)
+			power_off();
 		for (;;)
 			cpu_relax();
+	}
 	console_break_locks();
 }
 

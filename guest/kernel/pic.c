@@ -52,12 +52,6 @@ void pic_mask(u32 irq)
 	write_masks();
 }
 
-void pic_mask_all(void)
-{
-	masks = 0xFFFF;
-	write_masks();
-}
-
 void pic_end(u32 irq)
 {
 	if (irq >= 8) {

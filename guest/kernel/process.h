@@ -37,11 +37,6 @@ struct file {
 	u32 offset;
 };
 
-struct signal_action {
-	u32 handler, flags, restorer;
-	u64 mask;
-};
-
 struct process {
 	u32 kernel_esp;    /* where switch_stacks() finds its frame */
 	volatile u32 work; /* WORK_*: checked before each return to ring 3 */
@@ -60,7 +55,7 @@ struct process {
 	u32 system_calls;
 	volatile u64 pending; /* signals, bit n-1 */
 	u64 blocked;
-	struct signal_action actions[SIGNALS];
+	struct rt_action actions[SIGNALS];
 	struct file files[MAX_FILES];
 	u8 fpu[FPU_AREA] ALIGNED(16);
 };
@@ -117,6 +112,8 @@ void schedule(void);
 void schedule_locked(void);
 /** sched_lock held: a new runnable process. */
 void process_enqueue(struct process *process);
+/** Lets the caller run on the CPUs of the mask only, of which there is at least one; returns on one of them. */
+void process_confine(u32 allowed);
 /** sched_lock held: runnable again, if it is not. */
 void wake(struct process *process);
 /** sched_lock held: sets work for a process, and interrupts the CPU that runs it. */
@@ -148,7 +145,6 @@ void start_init(void);
 
 /* ---- signal.c ---- */
 /** Sends a signal; any context. */
-void signal_send(struct process *process, u32 signal);
 /** A fault of the running process: its handler, else death. */
 void signal_fault(struct regs *regs, u32 signal, u32 code, u32 address);
 /** Before return to ring 3: delivers what is pending. */
@@ -162,7 +158,7 @@ long sys_kill(struct regs *regs);
 /** A process has sent the result channel's last line, `exit`: the end of pid 1 is then no accident. */
 extern bool result_exit_seen;
 
-/* ---- sysfile.c, sysmem.c, sysmisc.c, kcheck.c, kbench.c: one function per system call ---- */
+/* ---- sysfile.c, sysmem.c, sysmisc.c, kcheck.c: one function per system call ---- */
 typedef long system_call(struct regs *regs);
 system_call sys_read, sys_write, sys_open, sys_close;
 system_call sys_old_mmap, sys_mmap2, sys_munmap, sys_mprotect;

@@ -130,10 +130,9 @@ void wake(struct process *process)
 	process_enqueue(process);
 }
 
-void process_enqueue(struct process *process)
+/* A CPU with nothing to do halts: the interrupt makes its idle loop look for this process. */
+static void rouse_idle(const struct process *process)
 {
-	enqueue(process);
-	/* A CPU with nothing to do halts: the interrupt makes its idle loop look again. */
 	for (u32 i = 0; i < cpu_count; i++) {
 		if (cpus[i].online && cpus[i].current == cpus[i].idle && !cpus[i].woken &&
 		    (process->allowed & (1u << i))) {
@@ -142,6 +141,25 @@ void process_enqueue(struct process *process)
 			return;
 		}
 	}
+}
+
+void process_enqueue(struct process *process)
+{
+	enqueue(process);
+	rouse_idle(process);
+}
+
+void process_confine(u32 allowed)
+{
+	struct process *process = current();
+	u32 flags = spin_lock_irq(&sched_lock);
+
+	process->allowed = allowed;
+	/* Another CPU that comes finds the lock held until the process is queued and its stack is left. */
+	if (!(allowed & (1u << this_cpu()->number)))
+		rouse_idle(process);
+	schedule_locked();
+	spin_unlock_irq(&sched_lock, flags);
 }
 
 void set_work(struct process *process, u32 work)

@@ -24,18 +24,11 @@ struct rt_signal_frame {
 	u32 return_address;
 	u32 signal;
 	u32 info_pointer, context_pointer;
-	struct {
-		u32 signal, error, code, address;
-		u32 rest[28];
-	} info;
-	u32 flags, link;
-	u32 stack[3];
-	struct signal_registers context;
-	u64 mask;
+	struct signal_info info;
+	struct signal_context context;
 };
 
-_Static_assert(offsetof(struct rt_signal_frame, flags) == 16 + 128, "siginfo_t is 128 bytes");
-_Static_assert(offsetof(struct rt_signal_frame, mask) == 16 + 128 + 20 + 88, "struct ucontext");
+_Static_assert(offsetof(struct rt_signal_frame, context.mask) == 16 + 128 + 20 + 88, "struct rt_sigframe");
 
 /* sched_lock held. */
 static void signal_recalculate(struct process *process)
@@ -73,14 +66,6 @@ static void send_locked(struct process *process, u32 signal)
 	signal_recalculate(process);
 	if (process->work & WORK_SIGNAL)
 		wake(process);
-}
-
-void signal_send(struct process *process, u32 signal)
-{
-	u32 flags = spin_lock_irq(&sched_lock);
-
-	send_locked(process, signal);
-	spin_unlock_irq(&sched_lock, flags);
 }
 
 long sys_kill(struct regs *regs)
@@ -136,12 +121,12 @@ static void restore_context(struct regs *regs, const struct signal_registers *co
 	regs->ss = USER_DS;
 }
 
-static u32 restorer(const struct signal_action *action, u32 offset)
+static u32 restorer(const struct rt_action *action, u32 offset)
 {
 	return (action->flags & SA_RESTORER) ? action->restorer : VSYSCALL_VA + offset;
 }
 
-static int push_old_frame(struct regs *regs, const struct signal_action *action, u32 signal, u64 mask, u32 address)
+static int push_old_frame(struct regs *regs, const struct rt_action *action, u32 signal, u64 mask, u32 address)
 {
 	u32 at = ALIGN_DOWN(regs->esp - (u32)sizeof(struct signal_frame) + 4, 16) - 4;
 	struct signal_frame frame = { .return_address = restorer(action, VSYSCALL_SIGRETURN), .signal = signal,
@@ -155,17 +140,17 @@ static int push_old_frame(struct regs *regs, const struct signal_action *action,
 	return 0;
 }
 
-static int push_rt_frame(struct regs *regs, const struct signal_action *action, u32 signal, u64 mask, u32 code,
+static int push_rt_frame(struct regs *regs, const struct rt_action *action, u32 signal, u64 mask, u32 code,
 			 u32 address)
 {
 	u32 at = ALIGN_DOWN(regs->esp - (u32)sizeof(struct rt_signal_frame) + 4, 16) - 4;
 	struct rt_signal_frame frame = { .return_address = restorer(action, VSYSCALL_RT_SIGRETURN), .signal = signal,
 					 .info_pointer = at + offsetof(struct rt_signal_frame, info),
-					 .context_pointer = at + offsetof(struct rt_signal_frame, flags),
-					 .info = { .signal = signal, .code = code, .address = address },
-					 .mask = mask };
+					 .context_pointer = at + offsetof(struct rt_signal_frame, context),
+					 .info = { .number = (s32)signal, .code = (s32)code, .address = address },
+					 .context.mask = mask };
 
-	save_context(&frame.context, regs, mask, address);
+	save_context(&frame.context.registers, regs, mask, address);
 	if (copy_out(at, &frame, sizeof frame) != 0)
 		return -EFAULT;
 	regs->esp = at;
@@ -178,7 +163,7 @@ static int push_rt_frame(struct regs *regs, const struct signal_action *action, 
 static void act(struct regs *regs, u32 signal, u32 code, u32 address)
 {
 	struct process *process = current();
-	struct signal_action action = process->actions[signal - 1];
+	struct rt_action action = process->actions[signal - 1];
 	u64 mask = process->blocked;
 	int error;
 
@@ -224,7 +209,7 @@ void signal_deliver(struct regs *regs)
 		act(regs, signal, SI_USER, 0);
 }
 
-static long set_action(u32 signal, const struct signal_action *action)
+static long set_action(u32 signal, const struct rt_action *action)
 {
 	struct process *process = current();
 
@@ -237,38 +222,35 @@ static long set_action(u32 signal, const struct signal_action *action)
 	return 0;
 }
 
-/* struct old_sigaction: handler, mask, flags, restorer. */
 long sys_sigaction(struct regs *regs)
 {
-	u32 words[4], signal = regs->ebx;
-	struct signal_action action, old;
+	u32 signal = regs->ebx;
+	struct old_action words;
+	struct rt_action action, old;
 	long error = set_action(signal, NULL);
 
 	if (error != 0)
 		return error;
 	old = current()->actions[signal - 1];
 	if (regs->ecx != 0) {
-		if (copy_in(words, regs->ecx, sizeof words) != 0)
+		if (copy_in(&words, regs->ecx, sizeof words) != 0)
 			return -EFAULT;
-		action = (struct signal_action){ words[0], words[2], words[3], words[1] };
+		action = (struct rt_action){ words.handler, words.flags, words.restorer, words.mask };
 		error = set_action(signal, &action);
 	}
 	if (error == 0 && regs->edx != 0) {
-		const u32 out[4] = { old.handler, (u32)old.mask, old.flags, old.restorer };
-
-		error = copy_out(regs->edx, out, sizeof out);
+		words = (struct old_action){ old.handler, (u32)old.mask, old.flags, old.restorer };
+		error = copy_out(regs->edx, &words, sizeof words);
 	}
 	return error;
 }
 
-/* struct sigaction: handler, flags, restorer, 64-bit mask. */
 long sys_rt_sigaction(struct regs *regs)
 {
 	u32 signal = regs->ebx;
-	struct signal_action action, old;
+	struct rt_action action, old;
 	long error = regs->esi == sizeof(u64) ? set_action(signal, NULL) : -EINVAL;
 
-	_Static_assert(sizeof(struct signal_action) == 20, "struct sigaction");
 	if (error != 0)
 		return error;
 	old = current()->actions[signal - 1];
@@ -306,5 +288,5 @@ long sys_rt_sigreturn(struct regs *regs)
 
 	if (copy_in(&frame, regs->esp - 4, sizeof frame) != 0)
 		process_exit(SIGSEGV);
-	return signal_return(regs, &frame.context, frame.mask);
+	return signal_return(regs, &frame.context.registers, frame.context.mask);
 }

@@ -11,11 +11,20 @@ extern u8 trampoline_start[], trampoline_end[], trampoline_root[], trampoline_cr
 void ap_entry(void);
 NORETURN void ap_main(void);
 
-u32 cpu_count = 1;
-u32 ap_stack; /* read by ap_entry */
-
 static u8 ap_stacks[MAX_CPUS][STACK_SIZE] __attribute__((section(".bss.page"), aligned(PAGE_SIZE)));
+static pte_t trampoline_tables[PAGE_SIZE / sizeof(pte_t)] __attribute__((section(".bss.page"), aligned(PAGE_SIZE)));
+
+u32 cpu_count = 1;
+u32 ap_stack = ADDRESS(ap_stacks); /* upper end of the stack for the CPU on its way; each has one of its own */
+/* APIC id of the CPU on its way. Whoever makes it AP_NOBODY first has decided: that CPU, which then comes in (ap_entry),
+ * or the boot CPU, which gives it up. Until then the CPU only reads what stays as it is: the trampoline and its tables;
+ * started by a hypervisor, its number's GDT. */
+volatile u32 ap_awaited = AP_NOBODY;
+volatile u32 late_cpus; /* counted by ap_entry */
+
 static u32 starting; /* number of the CPU on its way */
+static u32 left_out = AP_NOBODY; /* APIC id of a CPU that does not run */
+static bool by_trampoline; /* no hypervisor starts CPUs */
 
 #define FIRST_WAIT_MS 20
 #define START_WAIT_MS 520 /* a virtual CPU may be waiting for a real one */
@@ -25,31 +34,18 @@ _Static_assert(sizeof(struct vmi_ap_state) <= AP_STATE_ALIGNMENT, "an aligned st
 
 /* ---- Starting ---- */
 
-/* Of an absent CPU: the first of it and the boot CPU to say so has its way. */
-static bool change_state(struct cpu *cpu, u32 state)
-{
-	u32 absent = CPU_ABSENT;
-
-	return __atomic_compare_exchange_n(&cpu->online, &absent, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
 static void ap_set_up(u32 number)
 {
-	struct cpu *cpu;
-
 	paravirt_activate_cpu();
 	paging_init_cpu();
 	write_cr3(virt_to_phys(kernel_root));
 	flush_tlb_global();
 	descriptors_init(number);
-	cpu = this_cpu();
-	sched_init_cpu(ADDRESS(ap_stacks[number]));
+	sched_init_cpu(ap_stack - STACK_SIZE);
 	fpu_init_cpu();
 	apic_init_this_cpu();
 	timer_start_ap();
-	if (!change_state(cpu, CPU_RUNS))
-		for (;;) /* given up: INIT is on its way */
-			cpu_relax();
+	__atomic_store_n(&this_cpu()->online, true, __ATOMIC_SEQ_CST);
 }
 
 void ap_main(void)
@@ -58,28 +54,19 @@ void ap_main(void)
 	idle_loop();
 }
 
-/* The kernel's tables with low memory also at 0, where the trampoline runs while it turns paging on. */
-static u32 trampoline_tables(void)
-{
-	u32 pfn = frame_alloc_zeroed(FRAME_KERNEL);
-	pte_t *root = frame_address(pfn);
-
-	if (pfn == 0)
-		return 0;
-	memcpy(root, kernel_root, PAGE_SIZE);
-#if CONFIG_PAE
-	root[0] = root[KERNEL_BASE >> PDP_SHIFT];
-#else
-	root[0] = root[KERNEL_BASE >> PD_SHIFT];
-#endif
-	return pfn;
-}
-
-static void place_trampoline(u32 root_pfn)
+/* Its tables are the kernel's with low memory also at 0, where it runs while it turns paging on. Nothing of it is ever
+ * taken away: a late CPU may be there at any time. */
+static void place_trampoline(void)
 {
 	u8 *code = phys_to_virt(TRAMPOLINE_PHYS);
-	u32 root = root_pfn << PAGE_SHIFT, cr4 = read_cr4() & (CR4_PAE | CR4_PSE);
+	u32 root = virt_to_phys(trampoline_tables), cr4 = read_cr4() & (CR4_PAE | CR4_PSE);
 
+	memcpy(trampoline_tables, kernel_root, PAGE_SIZE);
+#if CONFIG_PAE
+	trampoline_tables[0] = kernel_root[KERNEL_BASE >> PDP_SHIFT];
+#else
+	trampoline_tables[0] = kernel_root[KERNEL_BASE >> PD_SHIFT];
+#endif
 	memcpy(code, trampoline_start, (size_t)(trampoline_end - trampoline_start));
 	memcpy(code + (trampoline_root - trampoline_start), &root, sizeof root);
 	memcpy(code + (trampoline_cr4 - trampoline_start), &cr4, sizeof cr4);
@@ -95,7 +82,8 @@ static void fill_state(struct vmi_ap_state *state, u32 number)
 		.efer = features.nx ? native_rdmsr(MSR_EFER) : 0,
 		.eip = ADDRESS(ap_entry),
 		.eflags = EFLAGS_FIXED,
-		.esp = ADDRESS(ap_stacks[number]) + STACK_SIZE,
+		.eax = cpus[number].apic_id,
+		.esp = ap_stack,
 		.cs = KERNEL_CS,
 		.ss = KERNEL_DS,
 		.ds = USER_DS,
@@ -108,23 +96,24 @@ static void fill_state(struct vmi_ap_state *state, u32 number)
 	};
 }
 
-/* A CPU that was too slow must not come along later: its number, its stack, the trampoline's tables are used again. It
- * finds that it was given up (ap_set_up), or INIT stops it where it is. False: it came just in time. */
-static bool give_up(struct cpu *cpu)
+static bool wait_taken(u64 end)
 {
-	if (!change_state(cpu, CPU_GIVEN_UP))
-		return false;
-	apic_send_init(cpu->apic_id);
-	delay_us(10000);
-	cpu->online = CPU_ABSENT;
-	return true;
+	while (ap_awaited != AP_NOBODY && time_ns() < end)
+		cpu_relax();
+	return ap_awaited == AP_NOBODY;
 }
 
-static bool wait_online(const struct cpu *cpu, u64 end)
+/* INIT stops the CPU, but not surely: QEMU keeps a STARTUP that the CPU has not yet seen. Then it halts in ap_entry.
+ * False: it came just in time. */
+static bool give_up(u32 apic_id)
 {
-	while (!cpu->online && time_ns() < end)
-		cpu_relax();
-	return cpu->online;
+	u32 awaited = apic_id;
+
+	if (!__atomic_compare_exchange_n(&ap_awaited, &awaited, AP_NOBODY, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	apic_send_init(apic_id);
+	print("CPU with APIC id %u does not start\n", apic_id);
+	return true;
 }
 
 /* INIT wants 10 ms on early parts only; a STARTUP that was lost is sent once more. */
@@ -136,42 +125,52 @@ static bool start_one(u32 number, u32 apic_id, u32 patience_ms)
 	u64 end;
 
 	starting = number;
-	ap_stack = ADDRESS(ap_stacks[number]) + STACK_SIZE;
+	ap_stack += STACK_SIZE;
 	descriptors_prepare(number);
 	cpu->apic_id = apic_id;
 	fill_state(&state, number);
 	apic_send_init(apic_id);
 	if (features.family < 6)
 		delay_us(10000);
-	startup_ap(apic_id, &state); /* if nobody takes it, the trampoline does the same */
+	by_trampoline = !startup_ap(apic_id, &state); /* if nobody takes it, the trampoline does the same */
+	__atomic_store_n(&ap_awaited, apic_id, __ATOMIC_SEQ_CST);
 	end = time_ns() + (u64)patience_ms * 1000000;
 	apic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
-	if (patience_ms > FIRST_WAIT_MS && !wait_online(cpu, end - (u64)(patience_ms - FIRST_WAIT_MS) * 1000000))
+	if (patience_ms > FIRST_WAIT_MS && !wait_taken(end - (u64)(patience_ms - FIRST_WAIT_MS) * 1000000))
 		apic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
-	return wait_online(cpu, end) || !give_up(cpu);
+	if (!wait_taken(end) && give_up(apic_id))
+		return false;
+	while (!cpu->online) /* it is in the kernel: however long that takes */
+		cpu_relax();
+	return true;
 }
 
 void smp_start(u32 limit)
 {
-	u32 ids[MAX_CPUS], found = 0, root_pfn = 0, patience_ms = option_number("apwait", START_WAIT_MS);
+	u32 ids[MAX_CPUS], found = 0, patience_ms = option_number("apwait", START_WAIT_MS);
 
-	cpus[0].online = CPU_RUNS;
+	cpus[0].online = true;
 	if (apic_present() && limit > 1)
 		found = find_cpus(ids, MAX_CPUS);
 	if (found > 1)
-		root_pfn = trampoline_tables();
-	if (root_pfn == 0)
-		return;
-	place_trampoline(root_pfn);
-	for (u32 i = 0; i < found && cpu_count < min_u32(limit, MAX_CPUS); i++) {
+		place_trampoline();
+	for (u32 i = 0; i < found; i++) {
 		if (ids[i] == cpus[0].apic_id)
 			continue;
-		if (start_one(cpu_count, ids[i], patience_ms))
+		if (cpu_count < min_u32(limit, MAX_CPUS) && start_one(cpu_count, ids[i], patience_ms))
 			cpu_count++;
 		else
-			print("CPU with APIC id %u does not start\n", ids[i]);
+			left_out = ids[i];
 	}
-	frame_put(root_pfn);
+}
+
+bool smp_start_late(void)
+{
+	if (left_out == AP_NOBODY || !by_trampoline)
+		return false;
+	apic_send_init(left_out);
+	apic_send_startup(left_out, TRAMPOLINE_PHYS >> PAGE_SHIFT);
+	return true;
 }
 
 /* ---- Talking ---- */

@@ -79,7 +79,6 @@ struct space *space_create(void)
 	space->root = frame_address(root_pfn);
 	space->cpus = 0;
 	space->count = 0;
-	space->mmap_hint = MMAP_BASE;
 	/* The kernel's entries never change after boot, so a copy stays right. Copied raw and announced as a clone. */
 	memcpy(&space->root[KERNEL_SLOT], &kernel_root[KERNEL_SLOT], KERNEL_SLOTS * sizeof(pte_t));
 	paging_alloc_root(root_pfn, virt_to_phys(kernel_root) >> PAGE_SHIFT, KERNEL_SLOT, KERNEL_SLOTS);

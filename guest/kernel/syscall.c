@@ -49,10 +49,9 @@ static long sys_sched_yield(struct regs *regs)
 /* EBX pid (only the caller's own, or 0), ECX size, EDX mask of CPUs. */
 static long sys_sched_setaffinity(struct regs *regs)
 {
-	struct process *process = current();
 	u32 mask;
 
-	if (regs->ebx != 0 && regs->ebx != process->pid)
+	if (regs->ebx != 0 && regs->ebx != current()->pid)
 		return -ESRCH;
 	if (regs->ecx < sizeof mask)
 		return -EINVAL;
@@ -61,8 +60,7 @@ static long sys_sched_setaffinity(struct regs *regs)
 	mask &= all_cpus();
 	if (mask == 0)
 		return -EINVAL;
-	process->allowed = mask;
-	schedule(); /* to an allowed CPU, if this is none */
+	process_confine(mask);
 	return 0;
 }
 

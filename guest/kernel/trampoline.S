@@ -13,7 +13,7 @@
 	.balign 16
 	.globl trampoline_start, trampoline_end, trampoline_root
 
-/* In: CS:IP = TRAMPOLINE_PHYS/16:0, interrupts off. Out: ap_entry, paging on, boot GDT. Clobbers all. No stack. CPL 0. */
+/* In: CS:IP = TRAMPOLINE_PHYS/16:0, interrupts off. Out: ap_entry, paging on, own GDT. Clobbers all. No stack. CPL 0. */
 	.code16
 trampoline_start:
 	cli
@@ -29,6 +29,8 @@ trampoline_start:
 	movl %eax, %ds
 	movl %eax, %es
 	movl %eax, %ss
+	movl APIC_PHYS + 0x20, %ebx	/* not by CPUID: no CPU before the Pentium 4 tells it there */
+	shrl $24, %ebx			/* this CPU's APIC id */
 	movl %cr4, %eax
 	orl AT(trampoline_cr4), %eax
 	movl %eax, %cr4
@@ -36,8 +38,9 @@ trampoline_start:
 	movl %eax, %cr3
 	movl $(CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE), %eax
 	movl %eax, %cr0
-	movl $ap_entry, %eax
-	jmp *%eax
+	movl %ebx, %eax
+	movl $ap_entry, %ecx
+	jmp *%ecx
 
 	.balign 4
 trampoline_root: /* both filled in by smp.c */
@@ -57,10 +60,21 @@ trampoline_end:
 
 	.text
 /* ap_entry: first instruction in the high half, or the EIP in a hypervisor's AP state.
- * In: paging on, flat segments, interrupts off, `ap_stack` the stack's upper end. Out: ap_main. Kernel privilege. */
+ * In: EAX this CPU's APIC id, paging on, flat segments, interrupts off. Out: ap_main, on the stack that ends at
+ * `ap_stack`. If this CPU is not the one awaited, because smp.c gave it up: counts itself and halts. Clobbers all.
+ * Kernel privilege: above ring 0 it may not halt, and a hypervisor's INIT ends the loop. */
 	.globl ap_entry
 ap_entry:
+	movl $AP_NOBODY, %ecx
+	lock cmpxchgl %ecx, ap_awaited
+	jne 1f
 	movl ap_stack, %esp
 	xorl %ebp, %ebp
 	call ap_main
-1:	jmp 1b
+1:	lock incl late_cpus
+	movl %cs, %eax
+2:	pause
+	testb $3, %al
+	jnz 2b
+	hlt
+	jmp 2b

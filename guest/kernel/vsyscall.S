@@ -5,6 +5,7 @@
  * names, and the two signal returns. Runs in ring 3. The offsets are in layout.h; space.c makes the frame.
  */
 #include "layout.h"
+#include "uapi.h"
 
 	.section .rodata
 	.balign 16
@@ -23,10 +24,10 @@ vsyscall_page:
 	ret
 	.org vsyscall_page + VSYSCALL_SIGRETURN /* in: ESP at struct sigframe + 4 */
 	popl %eax
-	movl $119, %eax
+	movl $SYS_sigreturn, %eax
 	int $0x80
 	.org vsyscall_page + VSYSCALL_RT_SIGRETURN
-	movl $173, %eax
+	movl $SYS_rt_sigreturn, %eax
 	int $0x80
 	.org vsyscall_page + VSYSCALL_INT80 /* the entry for CPUs without SYSENTER */
 	int $0x80

@@ -63,6 +63,12 @@ def test_bare_run_boots_the_guest_under_native(tmp_path: Path) -> None:
         ("reboot", ExitCode.PANIC, "reset"),
         ("spin", ExitCode.TIMEOUT, "within 1 s"),
         ("segv", ExitCode.PANIC, "panicked"),
+        ("frobnicate", ExitCode.USAGE, "unknown word or value: frobnicate"),
+        ("exit=0 exit=x", ExitCode.USAGE, "unknown word or value: exit=x"),
+        ("stop batches=", ExitCode.USAGE, "unknown word or value: batches="),
+        ("bench=compute,comp", ExitCode.USAGE, "unknown word or value: bench=compute,comp"),
+        ("bench=compute, stop", ExitCode.USAGE, "unknown word or value: bench=compute,"),
+        ("-- stop", ExitCode.OK, ""),
     ],
 )
 def test_a_guest_that_fails_in_its_own_way(words: str, status: int, says: str) -> None:
@@ -95,6 +101,13 @@ def test_bench_counts_instructions_and_repeats_exactly() -> None:
     for column in data["columns"].values():
         assert set(column["figures"]) == {"null-int80", "compute"}
         assert all(figure["spread"] == 0 for figure in column["figures"].values())
+
+
+def test_bench_refuses_a_benchmark_that_there_is_not() -> None:
+    done = openvmi("bench", "--only", "null-int80,frobnicate,nil")
+    assert done.returncode == ExitCode.USAGE
+    assert "no such benchmark: frobnicate, nil" in done.stderr
+    assert "known: null-int80, null-sysenter," in done.stderr
 
 
 def test_ctrl_a_x_ends_a_run_at_a_terminal() -> None:

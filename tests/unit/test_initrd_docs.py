@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from openvmi.bench.measure import BENCHMARKS
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "guest" / "user" / "init"
 
@@ -28,6 +30,7 @@ def test_benchmarks() -> None:
     names = re.findall(r'{"([a-z0-9-]+)", \d+, ', (SOURCE / "bench_operations.c").read_text())
     assert len(names) == 13
     assert documented("## Benchmarks") == set(names)
+    assert tuple(names) == BENCHMARKS
 
 
 def test_words() -> None:

@@ -12,18 +12,40 @@
 
 static u64 ticks[BATCHES_MAX];
 
+static bool is_first(const char *name, const char *list)
+{
+	const char *rest = text_after(list, name);
+
+	return rest && (*rest == ',' || *rest == '\0');
+}
+
+/* The list without its first name, or NULL. */
+static const char *others(const char *list)
+{
+	while (*list && *list != ',')
+		list++;
+	return *list ? list + 1 : NULL;
+}
+
 static bool is_wanted(const char *name, const char *only)
 {
-	const char *rest;
-
-	for (; only && *only; only++) {
-		rest = text_after(only, name);
-		if (rest && (*rest == ',' || *rest == '\0'))
+	for (; only; only = others(only))
+		if (is_first(name, only))
 			return true;
-		while (only[1] && *only != ',')
-			only++;
-	}
 	return false;
+}
+
+bool benches_known(const char *list)
+{
+	for (; list; list = others(list)) {
+		u32 i = 0;
+
+		while (i < bench_count && !is_first(benches[i].name, list))
+			i++;
+		if (i == bench_count)
+			return false;
+	}
+	return true;
 }
 
 static void send_skipped(const char *name, const char *why)

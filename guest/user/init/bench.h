@@ -24,6 +24,9 @@ struct bench {
 extern const struct bench benches[];
 extern const u32 bench_count;
 
+/* Is every name in the comma-separated list a benchmark's? */
+bool benches_known(const char *list);
+
 /* Measures all benchmarks, or those named in the comma-separated `only`, and sends their lines.
  * `batches`: measured batches of each, 0 for the default. */
 void bench_run(const char *only, u32 batches);

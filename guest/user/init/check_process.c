@@ -7,6 +7,7 @@
 #include "check.h"
 
 #define PAGES 48
+#define AFFINITY_CPUS 8
 #define WORKERS 4
 
 static u32 shared; /* a mapping that parent and children have copies of */
@@ -161,11 +162,45 @@ void check_status(void)
 	check_equal("status of any", (u32)status, 0);
 }
 
+/* The initial local APIC ID, which tells CPUs apart. */
+static u32 own_cpu(void)
+{
+	u32 leaf = 1, id;
+
+	__asm__ volatile("cpuid" : "+a"(leaf), "=b"(id) : : "ecx", "edx");
+	return id >> 24;
+}
+
+static s32 confine(u32 mask) { return call3(SYS_sched_setaffinity, 0, sizeof(mask), ADDRESS(&mask)); }
+
+/* On each of the first CPUs that there are: there when the call returns, still there after giving way; no two the same. */
+static bool goes_where_it_may(void)
+{
+	u32 ids[AFFINITY_CPUS], count = 0;
+	bool right = true;
+
+	for (u32 cpu = 0; cpu < AFFINITY_CPUS; cpu++) {
+		if (confine(1u << cpu) != 0)
+			continue;
+		ids[count] = own_cpu();
+		for (u32 i = 0; i < 10; i++) {
+			yield();
+			right &= own_cpu() == ids[count];
+		}
+		for (u32 other = 0; other < count; other++)
+			right &= ids[other] != ids[count];
+		count++;
+	}
+	confine(0xFFFFFFFF);
+	return right;
+}
+
 /* Workers hold patterns in all registers while the others run: some yield, some are interrupted by the clock. */
 void check_switch(void)
 {
 	s32 pids[WORKERS];
 
+	check(goes_where_it_may(), "a process runs on the CPUs that it is confined to");
 	for (u32 i = 0; i < WORKERS; i++) {
 		pids[i] = spawn();
 		if (pids[i] == 0) {

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The first ring-3 program: reports that user space runs, checks, measures, and switches off. The words of its command
- * line say what to do (struct orders); without one it checks and measures. On Linux, unknown words of the kernel's
- * command line arrive here, those with `=` in the environment.
+ * line say what to do (struct orders); without one it checks and measures. On Linux, words of the command line that the
+ * kernel does not know arrive here, those with `=` in the environment, where there are others too.
  */
 #include "bench.h"
 #include "check.h"
@@ -14,28 +14,40 @@ struct orders {
 	u32 batches;	   /* batches=N: measured batches of each; 0: default */
 	const char *trial; /* a word that makes this run end in its own way, for the harness's tests; or NULL */
 	s32 status;	   /* exit=N: the status, without checks unless asked for; or -1 */
+	const char *unknown; /* an argument that means nothing, or NULL */
 };
+
+/* The status of a command that does not understand its words, on the host as here. */
+#define STATUS_USAGE 2
 
 /* stop: nothing but the mark, and success. The others are ways to fail: see end_badly(). */
 static const char *const trials[] = {"stop", "spin", "panic", "crash", "silent", "reboot", "segv"};
 
-static void take_word(struct orders *orders, const char *word)
+/* Answers whether the word means something. A Linux of that time passes the separator `--` on. */
+static bool take_word(struct orders *orders, const char *word)
 {
 	const char *value;
 
 	for (u32 i = 0; i < ARRAY_SIZE(trials); i++)
 		if (text_equal(word, trials[i]))
-			orders->trial = trials[i];
+			return orders->trial = trials[i];
 	if (text_equal(word, "check"))
-		orders->check = true;
+		return orders->check = true;
 	if (text_equal(word, "bench"))
-		orders->bench = true;
-	if ((value = text_after(word, "bench=")))
+		return orders->bench = true;
+	if ((value = text_after(word, "bench="))) {
 		orders->bench = true, orders->only = value;
-	if ((value = text_after(word, "batches=")))
+		return benches_known(value);
+	}
+	if ((value = text_after(word, "batches="))) {
 		orders->batches = text_number(value);
-	if ((value = text_after(word, "exit=")))
+		return text_is_number(value);
+	}
+	if ((value = text_after(word, "exit="))) {
 		orders->status = (s32)(text_number(value) & 0xFF);
+		return text_is_number(value);
+	}
+	return text_equal(word, "--");
 }
 
 static struct orders read_orders(int argc, char **argv, char **envp)
@@ -43,7 +55,8 @@ static struct orders read_orders(int argc, char **argv, char **envp)
 	struct orders orders = {.status = -1};
 
 	for (int i = 1; i < argc; i++)
-		take_word(&orders, argv[i]);
+		if (!take_word(&orders, argv[i]) && !orders.unknown)
+			orders.unknown = argv[i];
 	for (; *envp; envp++)
 		take_word(&orders, *envp);
 	if (!orders.check && !orders.bench && orders.status < 0 && !orders.trial)
@@ -69,12 +82,20 @@ static void end_badly(const char *how)
 	}
 }
 
+static NORETURN void end(s32 status)
+{
+	struct line line;
+
+	line_start(&line, "exit ");
+	line_decimal(&line, (u32)status);
+	channel_send(&line);
+	power_off(status);
+}
+
 static NORETURN void finish(u32 passed, u32 failed, s32 status)
 {
 	struct line line;
 
-	if (status < 0)
-		status = failed ? 1 : 0;
 	line_start(&line, "summary ");
 	line_decimal(&line, passed);
 	line_text(&line, " ");
@@ -86,10 +107,23 @@ static NORETURN void finish(u32 passed, u32 failed, s32 status)
 	line_decimal(&line, failed);
 	line_text(&line, " failed; switching off");
 	console_say(&line);
-	line_start(&line, "exit ");
-	line_decimal(&line, (u32)status);
+	end(status >= 0 ? status : failed ? 1 : 0);
+}
+
+/* A Linux passes on what is not ours as well: there it is only said. */
+static void complain(const char *word)
+{
+	struct line line;
+
+	line_start(&line, "init: unknown word or value: ");
+	line_text(&line, word);
+	console_say(&line);
+	if (is_first_process && !on_bundled_kernel)
+		return;
+	line_start(&line, "fail init unknown word or value: ");
+	line_text(&line, word);
 	channel_send(&line);
-	power_off(status);
+	end(STATUS_USAGE);
 }
 
 NORETURN void fault_uncaught(const struct fault *fault)
@@ -144,6 +178,8 @@ int main(int argc, char **argv, char **envp)
 	console_say(&line);
 	if (!on_bundled_kernel)
 		linux_send_facts();
+	if (orders.unknown)
+		complain(orders.unknown);
 	if (orders.trial)
 		end_badly(orders.trial);
 	remember_path(argv[0]);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What C can't say: all registers at once around an entry into the kernel, and instructions that ring 3 must not use.
- * All run at CPL 3 with arguments on the stack. Used by check_entry.c, check_process.c and check_privilege.c.
+ * All run at CPL 3 with arguments on the stack. Used by check_entry.c, check_process.c and check_signal.c.
  */
 #include "flags.h"
 #include "uapi.h"

@@ -20,9 +20,10 @@ _start:
 
 	.text
 
-/* The six-argument system call by int 0x80. In: number, a, b, c, d, e, f on the stack. Out: EAX. Clobbers ECX, EDX. */
-	.globl system_call
-system_call:
+/* A six-argument system call. In: number, a, b, c, d, e, f on the stack. Out: EAX. Clobbers ECX, EDX. */
+.macro call_kernel name, enter
+	.globl \name
+\name:
 	pushl %ebp
 	pushl %ebx
 	pushl %esi
@@ -34,33 +35,18 @@ system_call:
 	movl 36(%esp), %esi
 	movl 40(%esp), %edi
 	movl 44(%esp), %ebp
-	int $0x80
+	\enter
 	popl %edi
 	popl %esi
 	popl %ebx
 	popl %ebp
 	ret
+.endm
 
-/* The same through the kernel's own entry, SYSENTER where the CPU has it. sysinfo_entry must not be 0. */
-	.globl system_call_fast
-system_call_fast:
-	pushl %ebp
-	pushl %ebx
-	pushl %esi
-	pushl %edi
-	movl 20(%esp), %eax
-	movl 24(%esp), %ebx
-	movl 28(%esp), %ecx
-	movl 32(%esp), %edx
-	movl 36(%esp), %esi
-	movl 40(%esp), %edi
-	movl 44(%esp), %ebp
-	call *sysinfo_entry
-	popl %edi
-	popl %esi
-	popl %ebx
-	popl %ebp
-	ret
+	call_kernel system_call, "int $0x80"
+
+/* Through the kernel's own entry, SYSENTER where the CPU has it. sysinfo_entry must not be 0. */
+	call_kernel system_call_fast, "call *sysinfo_entry"
 
 /* A handler with SA_SIGINFO returns here. In: ESP -> the frame behind the return address. The kernel restores every register. */
 	.globl rt_restorer

@@ -53,6 +53,15 @@ u32 text_number(const char *text)
 	return value;
 }
 
+bool text_is_number(const char *text)
+{
+	const char *end = text;
+
+	while (*end >= '0' && *end <= '9')
+		end++;
+	return end != text && *end == '\0';
+}
+
 /* String instructions: a loop here would be compiled into a call of the very function. */
 void *memset(void *to, int value, size_t count)
 {

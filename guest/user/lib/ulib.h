@@ -105,6 +105,7 @@ bool text_equal(const char *a, const char *b);
 const char *text_after(const char *text, const char *prefix); /* behind the prefix, or NULL */
 bool text_contains(const char *text, u32 length, const char *word);
 u32 text_number(const char *text); /* leading decimal digits */
+bool text_is_number(const char *text); /* digits, and nothing else */
 u64 divide(u64 value, u32 by);
 void *memset(void *to, int value, size_t count);
 void *memcpy(void *to, const void *from, size_t count);

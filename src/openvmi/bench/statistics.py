@@ -9,7 +9,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-
 FLAT = frozenset({"copy-4k", "compute"})
 """Benchmarks that hardly enter the kernel: they show what the engine and the clock do, and count in no mean."""
 

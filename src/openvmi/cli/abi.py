@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
+from ._complete import calls
 
 if TYPE_CHECKING:
     from ..abi.model import Interface
@@ -17,7 +18,7 @@ _FORMATS = ("c", "asm")
 
 
 @click.command("abi")
-@click.argument("call", required=False)
+@click.argument("call", required=False, shell_complete=calls)
 @click.option("--generation", type=click.Choice(["D", "B"], case_sensitive=False), default="D", show_default=True)
 @click.option("--list", "list_calls", is_flag=True, help="List every call (so does no CALL at all).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

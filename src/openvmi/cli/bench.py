@@ -17,12 +17,22 @@ import click
 
 from ..abi import Call
 from ..bench.boots import COLUMNS, Account, is_own
-from ..bench.measure import UNITS, differing, measure, refuse_uncountable, subjects, words
+from ..bench.measure import (
+    BENCHMARKS,
+    UNITS,
+    check_names,
+    differing,
+    measure,
+    refuse_uncountable,
+    subjects,
+    words,
+)
 from ..bench.statistics import columns
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request
 from ..errors import ExitCode, UsageError
 from ..hypervisor import HOSTED
 from ..text import printable
+from ._complete import lists_of, lists_of_names_or_files
 from ._output import Output, tell
 
 if TYPE_CHECKING:
@@ -38,16 +48,27 @@ Rounds = Mapping[str, Sequence[Mapping[str, float]]]
 
 
 @click.command("bench")
-@click.option("--hypervisors", help=f"From {', '.join(COLUMNS)}, FILE.py[:Class]; first is base.  [default: {_BASIC}]")
 @click.option(
-    "--guest", "guests", default=DEFAULT_KERNEL, show_default=True, help=f"Of {', '.join(BUNDLED)}, or files."
+    "--hypervisors",
+    help=f"From {', '.join(COLUMNS)}, FILE.py[:Class]; first is base.  [default: {_BASIC}]",
+    shell_complete=lists_of(COLUMNS),
+)
+@click.option(
+    "--guest",
+    "guests",
+    default=DEFAULT_KERNEL,
+    show_default=True,
+    help=f"Of {', '.join(BUNDLED)}, or files.",
+    shell_complete=lists_of_names_or_files(BUNDLED),
 )
 @click.option("--initrd", type=click.Path(path_type=Path), help="Initial ramdisk; a Linux without one gets our /init.")
 @click.option("--append", default="", help="Kernel command line, before the words for /init.")
 @click.option(
     "--count", type=click.Choice(list(_ROUNDS)), default="instructions", show_default=True, help="What is counted."
 )
-@click.option("--only", default="", help="Only these benchmarks, by name, with commas.")
+@click.option(
+    "--only", default="", help="Only these benchmarks, by name, with commas.", shell_complete=lists_of(BENCHMARKS)
+)
 @click.option("--rounds", type=click.IntRange(1, 1000), help="Boots of each.  [default: 2 counting, 5 timing]")
 @click.option("--calls", help="gdb: the calls that are observed, with commas.  [default: SetPxE]")
 @click.option("--events", type=click.IntRange(1, 1_000_000), help="gdb: stops in each boot.  [default: 2000]")
@@ -111,9 +132,12 @@ def command(  # noqa: PLR0913 - one parameter for each option
     found = _list(_BASIC if hypervisors is None else hypervisors, "--hypervisors")
     if count == "userland":
         return _userland(names, found, base, chosen, output)
-    run = "stop" if count == "boot" else words(_list(only, "--only") if only else [], batches)
+    wanted = _list(only, "--only") if only else []
+    run = "stop" if count == "boot" else words(wanted, batches)
     base = replace(base, append=f"{append} -- {run}".strip())
-    return _tabulate(subjects(names, found, base), count, chosen, output)
+    columns = subjects(names, found, base)
+    check_names(wanted, columns)
+    return _tabulate(columns, count, chosen, output)
 
 
 def _tabulate(subjects: Sequence[Subject], count: str, rounds: int, output: Output | None) -> int:

@@ -73,7 +73,7 @@ def info(file: Path, as_json: bool) -> None:
             _show_section(section)
 
 
-@command.command()
+@command.command(short_help="Ask the rules of a guest, of the text and of a BIOS.")
 @_FILE
 @_JSON
 def verify(file: Path, as_json: bool) -> None:
@@ -94,7 +94,7 @@ def verify(file: Path, as_json: bool) -> None:
         click.get_current_context().exit(int(ExitCode.NOT_FINE))
 
 
-@command.command()
+@command.command(short_help="Build a ROM image; no compiler is needed.")
 @click.option(
     "--mode",
     type=_MODE,

@@ -20,6 +20,7 @@ from ..errors import ExitCode, UsageError
 from ..hypervisor import NAMES, offer, split_name
 from ..machine import Machine, make_plan
 from ..text import printable
+from ._complete import names_or_files
 from ._output import Output, Shown, refuse_overwriting, tell
 
 if TYPE_CHECKING:
@@ -34,7 +35,13 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command("run")
-@click.option("--kernel", default=DEFAULT_KERNEL, show_default=True, help=f"A file, or one of {', '.join(BUNDLED)}.")
+@click.option(
+    "--kernel",
+    default=DEFAULT_KERNEL,
+    show_default=True,
+    help=f"A file, or one of {', '.join(BUNDLED)}.",
+    shell_complete=names_or_files(BUNDLED),
+)
 @click.option("--initrd", type=PATH, help="Initial ramdisk; a Linux without one gets our own /init.")
 @click.option("--append", default="", help="Kernel command line; words for the bundled guest's /init follow `--`.")
 @click.option(
@@ -83,7 +90,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Boot a kernel, bare or under a ROM, and exit with its status.
 
-    Alone, it boots the bundled guest under `native`: it checks itself and runs its benchmarks. Ctrl-A x ends it.
+    Alone, it boots the bundled guest under `native`: it checks itself and runs its benchmarks. At a terminal every key
+    goes to the guest's console, and Ctrl-A x ends it; a stdin that is no terminal is not read.
     """
     began = _process_start()
     request = Request(

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISREG
 
 from ..errors import GuestTimeoutError, HarnessError
 from .config import StrPath
@@ -17,6 +20,9 @@ _WINDOW = 256 * 1024
 TAIL_LINES = 20
 # A temporary log stays in memory up to this size: most runs end well, and need no file.
 _HELD = 64 * 1024
+# The logs of failed runs that were not looked at for so long are removed when the next one is kept.
+_KEPT_SECONDS = 7 * 86400
+_KEPT_NAME = re.compile(r"openvmi-\d+-\d+\.log")
 
 # A guest may print anything; what is shown to people must not steer their terminal.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -99,7 +105,23 @@ class ConsoleLog:
                 self.warning = f"the console's log could not be kept: {path}: {error.strerror}"
             else:
                 self.path = path
+                _forget_old(self._folder)
             return
+
+
+def _forget_old(folder: str) -> None:
+    """Remove this user's kept logs in ``folder`` that are older than a week."""
+    try:
+        with os.scandir(folder) as entries:
+            named = [entry for entry in entries if _KEPT_NAME.fullmatch(entry.name)]
+    except OSError:
+        return
+    for entry in named:
+        with contextlib.suppress(OSError):
+            status = entry.stat(follow_symlinks=False)
+            old = status.st_mtime < time.time() - _KEPT_SECONDS
+            if old and S_ISREG(status.st_mode) and status.st_uid == os.getuid():
+                os.unlink(entry.path)  # noqa: PTH108
 
 
 class Console:

@@ -55,7 +55,18 @@ def find_qemu(given: StrPath | None = None) -> Qemu:
         NoQemuError: none is given and none is found.
         HarnessError: the given one is none, it does not run, or it is older than :data:`OLDEST`.
     """
-    path = _locate(os.fspath(given) if given else os.environ.get("OPENVMI_QEMU", ""))
+    named = os.environ.get("OPENVMI_QEMU", "")
+    if given or not named:
+        return _find(os.fspath(given) if given else "")
+    try:
+        return _find(named)
+    except HarnessError as error:
+        mend = f"unset OPENVMI_QEMU; where there is no other QEMU: {INSTALL}"
+        raise HarnessError(error.what, where=f"OPENVMI_QEMU={named}", help=mend) from error
+
+
+def _find(given: str) -> Qemu:
+    path = _locate(given)
     qemu = Qemu(path, _version(path))
     if qemu.version[:2] < OLDEST:
         raise HarnessError(

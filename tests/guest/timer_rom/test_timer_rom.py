@@ -4,36 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from openvmi import images
 from openvmi.abi import Call, RelocType
 from openvmi.machine import Machine
 from openvmi.rom import check, parse
 
-Vm = Callable[..., Machine]
+from ..checked import Vm, run_checked
 
 GUESTS = ("guest.elf", "guest-pae.elf")
 GROUP = {Call(number) for number in range(Call.GetCycleFrequency, Call.WallclockUpdated + 1)}
-FEWEST_CHECKS = 2700
-
-
-def run(vm: Vm, guest: str, append: str = "", **changes: object) -> tuple[Machine, dict[str, str]]:
-    """Boot ``guest``, have everything checked, and return the machine and its `info` facts."""
-    machine = vm(
-        kernel=images.path(guest), append=f"{append} -- check", accel="tcg", timeout=60, expect_report=True, **changes
-    )
-    outcome = machine.wait()
-    assert outcome.ok, outcome.reason
-    (summary,) = machine.result.of("summary")
-    passed, failed = (int(word) for word in summary.words)
-    assert (failed, machine.result.of("fail")) == (0, [])
-    assert passed > FEWEST_CHECKS
-    facts = (line.text.partition(" ") for line in machine.result.of("info"))
-    return machine, {key: value for key, _, value in facts}
 
 
 def answers(machine: Machine) -> dict[Call, RelocType]:
@@ -57,7 +39,7 @@ def test_every_guest_and_bios_takes_it(timer_rom: Path) -> None:
 )
 def test_ticks_and_single_alarms(vm: Vm, timer_rom: Path, guest: str, append: str, model: str) -> None:
     """Wired to the local APIC's timer entry; to IRQ 0 on a PC that has a local APIC, and on one that has none."""
-    machine, facts = run(vm, guest, append, option_roms=(timer_rom,), cpu_model=model)
+    machine, facts = run_checked(vm, guest, append, option_roms=(timer_rom,), cpu_model=model)
     assert facts["timer"] == "vmi"
     assert {answers(machine)[call] for call in GROUP} == {RelocType.CALL_REL}
     assert time_checks(machine) == 12
@@ -66,20 +48,20 @@ def test_ticks_and_single_alarms(vm: Vm, timer_rom: Path, guest: str, append: st
 @pytest.mark.parametrize("guest", GUESTS)
 def test_cpus_start_in_the_state_given(vm: Vm, timer_rom: Path, guest: str) -> None:
     """Without a state the ROM lets no STARTUP through: that the CPUs are there shows that it was used."""
-    machine, facts = run(vm, guest, cpus=4, option_roms=(timer_rom,))
+    machine, facts = run_checked(vm, guest, cpus=4, option_roms=(timer_rom,))
     assert facts["cpus"] == "4"
     assert answers(machine)[Call.SetInitialAPState] is RelocType.CALL_REL
 
 
 @pytest.mark.parametrize("guest", GUESTS)
 def test_the_kernel_can_be_told_to_keep_its_own_timers(vm: Vm, timer_rom: Path, guest: str) -> None:
-    machine, facts = run(vm, guest, "novmitimer", cpus=2, option_roms=(timer_rom,))
+    machine, facts = run_checked(vm, guest, "novmitimer", cpus=2, option_roms=(timer_rom,))
     assert (facts["timer"], facts["cpus"]) == ("lapic", "2")
     assert not GROUP & answers(machine).keys()
     assert time_checks(machine) == 6
 
 
 def test_beside_a_display_the_rom_lies_elsewhere(vm: Vm, timer_rom: Path) -> None:
-    _, facts = run(vm, "guest.elf", cpus=2, option_roms=(timer_rom,), extra_args=("-vga", "std"))
+    _, facts = run_checked(vm, "guest.elf", cpus=2, option_roms=(timer_rom,), extra_args=("-vga", "std"))
     assert facts["timer"] == "vmi"
     assert int(facts["rom"].split()[-1], 0) > 0xC8000

@@ -12,6 +12,8 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from unicorn import unicorn_const as uc_const
 
+from openvmi import images
+
 from .harness import CLOBBER_BITS, KERNEL_BASE, SCRATCH, Guest, InlineSite, Site, decode, symbols
 
 JUMPS = {"iret", "sti_sysexit"}
@@ -61,6 +63,17 @@ def test_masks_allow_what_the_native_code_writes(fresh: Guest) -> None:
             mask = sum(bit for register, bit in CLOBBER_BITS.items() if register in written)
             assert mask & ~site.clobbers == 0, name
             assert not written & {"esi", "edi", "ebp"}, name
+
+
+@pytest.mark.parametrize("image", ["guest.elf", "guest-pae.elf"])
+def test_no_stub_of_the_kernel_addresses_its_operands_by_the_stack_pointer(image: str) -> None:
+    kernel = Guest(images.path(image))
+    for site in kernel.inline_sites():
+        call = struct.pack("<BBI", 0xFF, 0x15, kernel.symbols["pv_ops"] + 4 * site.type)
+        stub = kernel.read(site.stub, 64).partition(call)[0]
+        operands = [instruction.op_str for instruction in decode(stub)]
+        # its own word, pushed just before, is another matter
+        assert not [text for text in operands if "esp" in text and text != "dword ptr [esp], eax"], hex(site.address)
 
 
 def test_flag_sites_promise_to_destroy_nothing(fresh: Guest) -> None:

@@ -48,8 +48,16 @@ def test_the_checks_pass_and_are_counted(programs: dict[str, Path]) -> None:
     assert not found.odd
 
 
+@pytest.mark.parametrize("word", ["frobnicate", "exit=", "exit=1x", "bench=copy-4k,none-such", "bench=", "checks"])
+def test_a_word_that_means_nothing_is_named_and_nothing_is_done(programs: dict[str, Path], word: str) -> None:
+    done = run(programs["init"], "check", word, "batches=none")
+    assert done.returncode == 2
+    assert done.stdout.endswith(f"\nfail init unknown word or value: {word}\nexit 2\n")
+    assert report(done).summary is None
+
+
 def test_chosen_benchmarks_are_measured(programs: dict[str, Path]) -> None:
-    done = run(programs["init"], "bench=copy-4k,null-int80,page-fault,none-such", "batches=5")
+    done = run(programs["init"], "bench=copy-4k,null-int80,page-fault", "batches=5")
     found = report(done)
     assert done.returncode == 0
     assert {name: len(bench.ticks) for name, bench in found.benches.items()} == {

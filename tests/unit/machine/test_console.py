@@ -152,3 +152,21 @@ def test_window_moves_on() -> None:
     for _ in range(40):
         console.feed(b"x" * 65536)
     assert 262144 <= len(console.text) <= 2 * 262144
+
+
+def test_a_log_that_is_kept_removes_those_of_last_week(steps: Steps, own_directories: Path) -> None:
+    old = ["openvmi-1-0.log", "openvmi-22-7.log"]
+    other = ["openvmi-x-0.log", "openvmi-1-0.log.gz", "my-openvmi-1-0.log", "openvmi-3-0.log", "openvmi-4-0.log"]
+    for name in [*old, *other[:-1]]:
+        (own_directories / name).write_text(name)
+        os.utime(own_directories / name, (0, 0))
+    os.utime(own_directories / "openvmi-3-0.log")
+    (own_directories / "openvmi-4-0.log").mkdir()
+    os.utime(own_directories / "openvmi-4-0.log", (0, 0))
+    with Machine(steps("console=x", OFF)) as vm:
+        assert vm.wait().log is None
+    assert {path.name for path in own_directories.iterdir()} == {*old, *other}
+    with Machine(steps("console=x", "event=guest-reset")) as vm:
+        log = vm.wait().log
+    assert log is not None
+    assert {path.name for path in own_directories.iterdir()} == {*other, log.name}

@@ -47,6 +47,18 @@ def test_no_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         find_qemu(tmp_path)
 
 
+def test_the_variable_is_named_when_it_is_to_blame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENVMI_QEMU", str(tmp_path))
+    with pytest.raises(HarnessError, match="not a program") as caught:
+        find_qemu()
+    assert caught.value.where == f"OPENVMI_QEMU={tmp_path}"
+    assert caught.value.help.startswith("unset OPENVMI_QEMU; ")
+    assert "apt-get install" in caught.value.help
+    with pytest.raises(HarnessError, match="not a program") as caught:
+        find_qemu("/nonexistent")
+    assert "OPENVMI_QEMU" not in str(caught.value) + caught.value.help
+
+
 @pytest.mark.parametrize("version", ["7.1.0", "2.12.1", "7.1"])
 def test_qemu_too_old(version: str, fake_qemu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_VERSION", version)

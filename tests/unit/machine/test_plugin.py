@@ -106,4 +106,4 @@ def test_no_qemu_is_a_skip_with_its_reason(suite: Path, monkeypatch: pytest.Monk
     write(suite, "def test_it(vm):\n    vm(kernel=KERNEL)\n")
     done = run_pytest(suite, "-rs")
     assert done.returncode == 0, done.stdout
-    assert "qemu: /nonexistent: this QEMU is not a program that can be run" in done.stdout
+    assert "qemu: OPENVMI_QEMU=/nonexistent: this QEMU is not a program that can be run" in done.stdout
