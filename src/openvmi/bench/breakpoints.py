@@ -125,16 +125,21 @@ class Debugger:
                 return
 
 
-def stub_of(payload: bytes, call: Call) -> int:
-    """Return the linear address of a call's switchable stub in the payload's image.
+def check_calls(calls: Iterable[Call]) -> None:
+    """Refuse calls that have no one place where a breakpoint sees each of them.
 
     Raises:
-        UsageError: it has none, or the kernel's call sites don't lead there.
+        UsageError: there is one.
     """
-    if call in WITHOUT_STUB:
-        raise UsageError("this call is not offered to guests", where=call.name)
-    if call in FLAG_CALLS:
-        raise UsageError("sites of this call are instructions: there is no one place to stop at", where=call.name)
+    for call in calls:
+        if call in WITHOUT_STUB:
+            raise UsageError("this call is not offered to guests", where=call.name)
+        if call in FLAG_CALLS:
+            raise UsageError("sites of this call are instructions: there is no one place to stop at", where=call.name)
+
+
+def stub_of(payload: bytes, call: Call) -> int:
+    """Return the linear address of a call's switchable stub in the payload's image."""
     at = WirePayload.unpack(payload).stubs - wire.WIRE_BASE - wire.WIRE_CODE_OFFSET
     stubs: tuple[int, ...] = struct.unpack_from(f"<{CALL_COUNT}I", payload, at)
     return stubs[call]
@@ -157,6 +162,7 @@ def compare(
     """
     if base.cpus != 1:
         raise UsageError("breakpoints are compared on one CPU: a step lets the others run past them", where="--cpus")
+    check_calls(calls)
     payload = images.path("payload-up.bin").read_bytes()
     stubs = [stub_of(payload, call) for call in calls]
     request = with_words(base, (WORKLOAD,), None)
@@ -225,6 +231,3 @@ def _debug(request: Request, stubs: Sequence[int], events: int) -> tuple[Debugge
     if debugger.error is not None:
         raise HarnessError(f"the debugger failed: {debugger.error}; the guest: {outcome.reason}") from debugger.error
     return debugger, account
-
-
-__all__ = ["WORKLOAD", "Debugger", "Stretch", "compare", "stop_cost", "stub_of"]
