@@ -34,10 +34,12 @@ from .latency import calls_per_operation, each, with_words
 from .measure import medians, ns_per_tick
 from .rsp import RspClient
 
-WORKLOAD = "protect"
+WORKLOADS = ("protect", "switch", "fork-exit")
+"""Benchmarks that make calls worth seeing, the one with the most for its time first."""
 _SHORT_OF = 20.0  # seconds that a debugger has for its stops
 _PATIENCE = 10.0  # seconds for QEMU's answer to a packet
 _LOOK = 0.002
+_ENOUGH = 0.5  # calls in an operation
 
 
 class Stretch(Trace):
@@ -61,6 +63,16 @@ class Stretch(Trace):
         self.records += len(data) // WireRecord.SIZE
         self.times += [time for (time,) in struct.iter_unpack("<Q24x", data)]
         return bool(data)
+
+
+@dataclass(slots=True)
+class _Samples:
+    """What each round gave: ns per operation detached and recorded, ns per stop, stops."""
+
+    native: list[float] = field(default_factory=list)
+    traced: list[float] = field(default_factory=list)
+    stops: list[float] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -165,24 +177,24 @@ def compare(
     check_calls(calls)
     payload = images.path("payload-up.bin").read_bytes()
     stubs = [stub_of(payload, call) for call in calls]
-    request = with_words(base, (WORKLOAD,), None)
-    per_op = calls_per_operation(base, WORKLOAD, calls, progress)
-    native, traced, gdb, seen = [], [], [], []
+    name, per_op = _workload(base, calls, progress)
+    request = with_words(base, (name,), None)
+    taken = _Samples()
     account = Account()
     for turn in range(rounds):
         progress(f"detached, round {turn + 1} of {rounds}")
-        native.append(medians(run(request).report, "time", "detached")[WORKLOAD])
+        taken.native.append(medians(run(request).report, "time", "detached")[name])
         progress(f"recorded, round {turn + 1} of {rounds}")
         stretch = Stretch(calls, events + 1)
         done = run(request, stretch)
         account += done.account
-        traced.append(medians(done.report, "time", "recorded")[WORKLOAD])
+        taken.traced.append(medians(done.report, "time", "recorded")[name])
         progress(f"stopped, round {turn + 1} of {rounds}")
         debugger, passed = _debug(request, stubs, events)
         account += passed
-        gdb.append(stop_cost(debugger.times, stretch.times, ns_per_tick(done.report, "recorded")))
-        seen.append(float(len(debugger.times) - 1))
-    return _findings(native, traced, gdb, seen, per_op), account
+        taken.stops.append(stop_cost(debugger.times, stretch.times, ns_per_tick(done.report, "recorded")))
+        taken.seen.append(float(len(debugger.times) - 1))
+    return _findings(name, per_op, taken), account
 
 
 def stop_cost(stops: Sequence[float], records: Sequence[int], ns: float) -> float:
@@ -202,16 +214,25 @@ def stop_cost(stops: Sequence[float], records: Sequence[int], ns: float) -> floa
     return ((stops[-1] - stops[0]) * 1e9 - (records[count] - records[0]) * ns) / count
 
 
-def _findings(
-    native: list[float], traced: list[float], gdb: list[float], seen: list[float], per_op: float
-) -> list[Finding]:
-    record = median("one record", each(traced, native, per_op), "ns", f"{WORKLOAD}: {per_op:.2f} calls per operation")
-    stop = median("one breakpoint", gdb, "ns", "between the first stop and the last, less the same stretch recorded")
+def _workload(base: Request, calls: Sequence[Call], progress: Callable[[str], None]) -> tuple[str, float]:
+    """Return the first workload that makes ``calls``, and how many in an operation."""
+    for name in WORKLOADS:
+        per_op = calls_per_operation(base, name, calls, progress)
+        if per_op >= _ENOUGH:
+            return name, per_op
+    raise HarnessError(f"none of {', '.join(WORKLOADS)} makes these calls", where=", ".join(c.name for c in calls))
+
+
+def _findings(name: str, per_op: float, taken: _Samples) -> list[Finding]:
+    added = each(taken.traced, taken.native, per_op)
+    record = median("one record", added, "ns", f"{name}: {per_op:.2f} calls per operation")
+    how = "between the first stop and the last, less the same stretch recorded"
+    stop = median("one breakpoint", taken.stops, "ns", how)
     found = [
-        median(f"{WORKLOAD}, detached", native, "ns"),
-        median(f"{WORKLOAD}, recorded", traced, "ns"),
+        median(f"{name}, detached", taken.native, "ns"),
+        median(f"{name}, recorded", taken.traced, "ns"),
         record,
-        median("stops in a boot", seen, ""),
+        median("stops in a boot", taken.seen, ""),
         stop,
     ]
     if record.value > 0:

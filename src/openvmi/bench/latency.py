@@ -42,6 +42,8 @@ def latency(
     """
     calls = Pages().routed()
     per_op = {name: calls_per_operation(base, name, calls, progress) for name in (SPINNING, ASLEEP)}
+    if min(per_op.values()) <= 0:
+        raise HarnessError("the guest makes no calls that could be answered", where=base.kernel)
     native: list[Mapping[str, float]] = []
     asked: list[Mapping[str, float]] = []
     account = Account()
@@ -84,15 +86,11 @@ def calls_per_operation(
     """Return how often benchmark ``name`` makes ``calls`` in one operation: two boots that differ in batches alone.
 
     Raises:
-        HarnessError: it makes none, or there is no such benchmark.
+        HarnessError: there is no such benchmark.
     """
     progress(f"counting the calls of {name}")
     few, more = (run(with_words(base, (name,), batches), Count()) for batches in (_FEW, _MORE))
-    found = difference(few, more, name, calls)
-    if found <= 0:
-        names = ", ".join(call.name for call in calls)
-        raise HarnessError(f"an operation of {name} makes none of these calls", where=names)
-    return found
+    return difference(few, more, name, calls)
 
 
 def difference(few: Boot, more: Boot, name: str, calls: Iterable[Call]) -> float:
