@@ -32,7 +32,7 @@ def test_a_kernel_is_a_name_or_a_file(words: tuple[str, ...]) -> None:
 
 
 def test_lists() -> None:
-    assert plain("bench", "--hypervisors", "") [:4] == ["none", "declining", "native", "hosted"]
+    assert plain("bench", "--hypervisors", "")[:4] == ["none", "declining", "native", "hosted"]
     assert plain("bench", "--hypervisors", "none,n") == ["none,native"]
     assert plain("bench", "--only", "") == list(BENCHMARKS)
     assert plain("bench", "--only", "switch,null-") == ["switch,null-int80", "switch,null-sysenter"]
