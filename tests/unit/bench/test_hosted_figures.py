@@ -16,7 +16,7 @@ from openvmi.abi.wire import Mode, WirePayload
 from openvmi.bench import boots
 from openvmi.bench.boots import Account, Boot
 from openvmi.bench.breakpoints import check_calls, stop_cost, stub_of
-from openvmi.bench.changes import findings
+from openvmi.bench.changes import Timed, findings, percentile
 from openvmi.bench.findings import Finding, median, number, table
 from openvmi.bench.hypervisors import LEFT_ALONE, OWN, Everything, Pages, Trace
 from openvmi.bench.latency import difference, each, with_words
@@ -94,26 +94,27 @@ def test_stubs_of_a_payload() -> None:
 
 
 def test_figures_of_changes() -> None:
-    found = {
-        one.name: one.value
-        for one in findings(
-            [
-                Change({}, took=0.001, pause=0.00001),
-                Change({}, took=0.003, pause=0.00005, sites=False),
-                Change({}, took=0.002, outstanding=(1,)),
-            ],
-            [1500.0, 500.0],
-        )
-    }
-    assert found == {
-        "changes": 3,
-        "longest pause: call sites": 1.5,
-        "longest pause: answers": pytest.approx(50),
-        "time until in force": pytest.approx(2),
-        "longest time until in force": pytest.approx(3),
-        "call sites not there yet": 1,
-        "CPUs not there yet": 1,
-    }
+    changes = [
+        Timed("count", Change({}, took=0.001, pause=0.00001), 1500.0),
+        Timed("native", Change({}, took=0.003, pause=0.00005, sites=False), 500.0),
+        Timed("pages", Change({}, took=0.002, outstanding=(1,)), 0.0),
+    ]
+    found = [(one.name, one.value) for one in findings(changes, 1)]
+    assert found == [
+        ("changes", 3),
+        ("pause: call sites", 0.5),
+        ("... 99 of 100 below", 1.5),
+        ("... the longest", 1.5),
+        ("pause: answers", pytest.approx(10)),
+        ("... 99 of 100 below", pytest.approx(50)),
+        ("... the longest", pytest.approx(50)),
+        ("time until in force", pytest.approx(2)),
+        ("... the longest", pytest.approx(3)),
+        ("call sites not there yet", 1),
+        ("CPUs not there yet", 1),
+    ]
+    assert percentile([float(one) for one in range(200)], 99) == 197.0
+    assert percentile([5.0], 99) == 5.0
 
 
 def test_findings_for_people() -> None:
