@@ -39,7 +39,7 @@ def as_dict(columns: Sequence[Column], unit: str) -> dict[str, object]:
 
 
 def table(columns: Sequence[Column], unit: str, title: str = "") -> Table:
-    """Return a table of medians; from the second column on with the ratio to the first, and a line of means."""
+    """Return a table of medians; from the second column on with the ratio to the first, and lines that sum up."""
     from rich import box  # noqa: PLC0415 - 40 ms of imports
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -58,7 +58,9 @@ def table(columns: Sequence[Column], unit: str, title: str = "") -> Table:
         )
     if len(columns) > 1 and any(column.geometric_mean() is not None for column in columns[1:]):
         result.add_section()
-        result.add_row("geometric mean", *(word for i, column in enumerate(columns) for word in _mean(column, i)))
+        for name, ratio in (("geometric mean", Column.geometric_mean), ("largest", Column.largest)):
+            cells = (["", _ratio(ratio(column))] if index else [""] for index, column in enumerate(columns))
+            result.add_row(name, *(word for pair in cells for word in pair))
     return result
 
 
@@ -67,10 +69,6 @@ def _cells(column: Column, name: str, index: int) -> list[str]:
     if figure is None:
         return ["-"] if index == 0 else ["-", "-"]
     return [_value(figure)] if index == 0 else [_value(figure), _ratio(figure.ratio)]
-
-
-def _mean(column: Column, index: int) -> list[str]:
-    return [""] if index == 0 else ["", _ratio(column.geometric_mean())]
 
 
 def _value(figure: Figure) -> str:
