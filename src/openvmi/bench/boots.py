@@ -75,7 +75,8 @@ class Account:
         """Return in words what passed; empty if nothing did."""
         parts = [f"{self.upcalls:,} upcalls ({self.wakes:,} from sleep)"] if self.upcalls else []
         if self.records:
-            parts.append(f"{self.records:,} records, at most {self.fastest / 1e6:.2f} million/s")
+            rate = f", at most {self.fastest / 1e6:.2f} million/s" if self.fastest else ""
+            parts.append(f"{self.records:,} records{rate}")
         return ", ".join(parts)
 
 

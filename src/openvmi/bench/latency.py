@@ -23,7 +23,7 @@ from .measure import medians
 
 SPINNING = "map-touch-unmap"
 ASLEEP = "touch-unmap-rare"
-_FEW, _MORE = 1, 9  # batches
+_FEW, _MORE = 1, 33  # batches
 
 
 def latency(

@@ -267,7 +267,7 @@ def _print(table: Table, output: Output | None) -> None:
     if sys.stderr.isatty():
         tell("\r\x1b[K", newline=False)
     if output is None or not output.to_stdout:
-        Console(width=None if sys.stdout.isatty() else 140).print(table)
+        Console(width=None if sys.stdout.isatty() else max(140, 13 * len(table.columns) + 30)).print(table)
 
 
 def _judge_losses(accounts: Mapping[str, Account]) -> int:

@@ -52,6 +52,8 @@ def test_accounts_add_up() -> None:
     assert total.wrong() == ["a", "b"]
     assert Account().wrong() == []
     assert Account().said() == ""
+    assert Account(5, 2, 1000, 2.5e6).said() == "5 upcalls (2 from sleep), 1,000 records, at most 2.50 million/s"
+    assert Account(records=7).said() == "7 records"
 
 
 def test_losses_are_told() -> None:
