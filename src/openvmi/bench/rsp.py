@@ -48,10 +48,7 @@ class RspClient:
     def send(self, command: str) -> None:
         """Send a packet."""
         body = command.encode("ascii")
-        try:
-            self._socket.sendall(b"$%s#%02x" % (body, sum(body) & 0xFF))
-        except OSError as error:
-            raise HarnessError(f"the debugger's connection broke: {error}") from error
+        self._write(b"$%s#%02x" % (body, sum(body) & 0xFF))
 
     def receive(self) -> str:
         """Return the next packet's content; what a stub prints on the side (packets ``O``) is passed over."""
@@ -102,6 +99,12 @@ class RspClient:
         """Let it run, and expect nothing more of it."""
         self._expect(self.ask("D"), "OK", "D")
 
+    def _write(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise _EndedError(f"the debugger's connection broke: {error}") from error
+
     def _packet(self) -> str:
         while True:
             begin = self._data.find(b"$")
@@ -114,7 +117,7 @@ class RspClient:
         if check.lower() != b"%02x" % (sum(body) & 0xFF):
             raise HarnessError("the stub sent a packet with a wrong checksum")
         if self._acknowledging:
-            self._socket.sendall(b"+")
+            self._write(b"+")
         return body.decode("latin-1")
 
     def _fill(self) -> None:

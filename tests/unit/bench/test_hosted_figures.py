@@ -40,6 +40,7 @@ def test_whom_each_hypervisor_asks() -> None:
         check_methods(hypervisor)
     assert set(Pages().routed()) == {Call.SetPxE, Call.SetPxELong, Call.SetCR3}
     assert set(Everything().routed()) == set(SWITCHABLE) - LEFT_ALONE
+    assert {call.value for call in LEFT_ALONE} == {29, 30, 31, 32, 33, 34}
     assert set(OWN["count"]().modes.values()) == {Mode.COUNT}
     assert set(OWN["trace"]().modes) == set(SWITCHABLE)
     assert Trace([Call.SetCR3]).modes == {Call.SetCR3: Mode.TRACE}

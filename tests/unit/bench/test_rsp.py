@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -142,23 +143,26 @@ def test_nonsense_is_told(command: str, answer: str) -> None:
             doing[command[0]]()
 
 
-@pytest.mark.parametrize("data", [b"$OK#00", b"", b"$" + b"x" * (3 << 20)])
-def test_a_peer_that_speaks_something_else(data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"$OK#00", "checksum"), (b"", "closed"), (b"$" + b"x" * (3 << 20), "without an end")],
+    ids=["checksum", "end", "flood"],
+)
+def test_a_peer_that_speaks_something_else(data: bytes, said: str) -> None:
     ours, theirs = socket.socketpair()
+
+    def send() -> None:
+        with theirs:
+            theirs.settimeout(5)
+            theirs.recv(100)
+            with contextlib.suppress(OSError):
+                theirs.sendall(data)
+
+    thread = threading.Thread(target=send)
     with ours:
         ours.settimeout(5)
-
-        def send() -> None:
-            with theirs:
-                theirs.settimeout(5)
-                try:
-                    theirs.sendall(data)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=send)
         thread.start()
-        with pytest.raises(HarnessError):
+        with pytest.raises(HarnessError, match=said):
             RspClient(ours)
     thread.join(5)
 
