@@ -96,6 +96,7 @@ class Brain:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             os.write(self._stop_write, b"x")
             self._thread.join(timeout=2.0)
+            self._link.set_brain(BrainState.GONE)  # it may have been about to say the opposite
         with self._pipe:
             if self._stop_read >= 0 and not self._thread.is_alive():
                 os.close(self._stop_read)
@@ -112,6 +113,17 @@ class Brain:
     @handlers.setter
     def handlers(self, handlers: Sequence[Handler | None]) -> None:
         self._handlers = tuple(handlers)
+
+    def revive(self) -> None:
+        """Let the guest ask again, if it has given us up, or has written that nobody answers."""
+        state = self._link.brain
+        if state == BrainState.ALIVE or self._ending:
+            return
+        if state == BrainState.LOST:
+            self.revivals += 1
+        else:
+            self._link.note(f"the guest has made the brain's state {state:#x}, which is ours to write")
+        self._link.set_brain(BrainState.ALIVE)
 
     def is_here(self) -> bool:
         """Say whether this is the brain's own thread."""
@@ -188,9 +200,7 @@ class Brain:
 
     def _do_chores(self) -> bool:
         """Do the chores; say whether there is more. Whoever gave them is told of a failure by :attr:`failure`."""
-        if self._link.brain == BrainState.LOST and not self._ending:
-            self.revivals += 1
-            self._link.set_brain(BrainState.ALIVE)
+        self.revive()
         self._link.settle()
         try:
             return self._chores() is True
@@ -259,11 +269,17 @@ class Brain:
                 self._link.set_mode(Mode.NATIVE, [Call(number)])
                 verdict = Verdict("failed", error=error)
             if verdict is not None:
-                self._verdict(verdict)
+                self._carry_out(verdict)
         self.answered += 1
         self._cpu = -1
         # whoever gave up meanwhile waits for another number than this
         words[box] = state + _ANSWER
+
+    def _carry_out(self, verdict: Verdict) -> None:
+        try:
+            self._verdict(verdict)
+        except Exception as error:  # noqa: BLE001 - the machine may have gone; calls have to be answered all the same
+            self.failure = self.failure or error
 
     def _strange(self, cpu: int, number: int) -> None:
         if number >= CALL_COUNT:

@@ -47,7 +47,9 @@ def make_handlers(hypervisor: Hypervisor, link: Link, vcpus: list[Vcpu]) -> list
     handlers: list[Handler | None] = [None] * CALL_COUNT
     for call in hypervisor.routed():
         shape = SHAPES[call]
-        handlers[call] = _handler(getattr(hypervisor, shape.method), shape, link, vcpus)
+        # not by the mailbox: the guest may write another number there at any time
+        calling = [vcpu.during(call) for vcpu in vcpus]
+        handlers[call] = _handler(getattr(hypervisor, shape.method), shape, link, calling)
     return handlers
 
 

@@ -355,7 +355,7 @@ class Link:
     def _unfinished_record(self, cpu: int, number: int) -> int:
         """Return 1 if the record has been waited for long enough and is to be passed over, else 0."""
         now = time.monotonic()
-        known, since = self._waits.get(cpu, (0, 0.0))
+        known, since = self._waits.get(cpu, (-1, 0.0))
         if known != number:
             self._waits[cpu] = (number, now)
         elif now - since > _PATIENCE:

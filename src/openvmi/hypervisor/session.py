@@ -269,8 +269,10 @@ class Session:
         elif isinstance(verdict.answer, Stop):
             self._stop(verdict.answer)
         elif isinstance(verdict.answer, Snapshot):
-            self._snapshot(verdict.answer)
-            link.set_hold(False)
+            try:
+                self._snapshot(verdict.answer)
+            finally:
+                link.set_hold(False)
         elif isinstance(verdict.answer, Debug):
             from .prompt import prompt  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..abi import CALL_COUNT, Call
-from ..abi.wire import BrainState, Mode, Path, WireHeader
+from ..abi.wire import Mode, Path, WireHeader
 from ..errors import UsageError
 from .base import Hypervisor
 from .brain import Brain
@@ -164,7 +164,7 @@ class Switchboard:
         if nobody:
             what = f"{type(self.hypervisor).__name__} does not answer"
             raise UsageError(what, where=", ".join(nobody), help="openvmi attach --hypervisor FILE.py")
-        self._revive()
+        self._brain.revive()
         self._link.set_mode(Mode.UPCALL, calls)
 
     def _exchange(self, clock: _Clock, hypervisor: Hypervisor, handlers: list[Handler | None]) -> Change:
@@ -181,14 +181,9 @@ class Switchboard:
             self._link.set_mode(Mode.NATIVE)
             self._link.set_trace_range(*_EVERYWHERE)
         else:
-            self._revive()
+            self._brain.revive()
             for call, mode in hypervisor.modes.items():
                 self._link.set_mode(mode, [call])
             self._link.set_mode(Mode.UPCALL, routed)
         took, pause = clock.took, max(pause, time.perf_counter() - began)
         return Change(clock.changed(), took, pause, tuple(busy))
-
-    def _revive(self) -> None:
-        """Let the guest ask again, if it had given us up."""
-        if self._link.brain == BrainState.LOST:
-            self._link.set_brain(BrainState.ALIVE)

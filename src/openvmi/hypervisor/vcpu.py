@@ -35,7 +35,7 @@ class Vcpu:
         guest: what is known about the guest's kernel; None where nothing is.
     """
 
-    __slots__ = ("_first", "_memory", "_words", "guest", "index")
+    __slots__ = ("_call", "_first", "_memory", "_words", "guest", "index")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Vcpu:
         self._words = words
         self._first = first
         self._memory = memory
+        self._call: Call | None = None
 
     def register(self, name: str) -> int:
         """Return a field of the mailbox: eax, ebx, ecx, edx, esi, edi, ebp, esp, eflags, cr3, s1, s2, caller, call.
@@ -64,7 +65,13 @@ class Vcpu:
     @property
     def call(self) -> Call:
         """The call that is being made."""
-        return Call(self._words[self._first + WORD["call"]])
+        return Call(self._words[self._first + WORD["call"]]) if self._call is None else self._call
+
+    def during(self, call: Call) -> Vcpu:
+        """Return this CPU while it makes ``call``, whatever number stands in the mailbox."""
+        calling = Vcpu(self.index, self._words, self._first, self._memory, self.guest)
+        calling._call = call
+        return calling
 
     @property
     def caller(self) -> int:

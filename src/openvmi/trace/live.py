@@ -22,7 +22,7 @@ from .writer import Sink
 ROUND: Final = 1 << 14
 """Records that a ring gives at once, at most; whoever gets so many asks again."""
 _WAITING: Final = 256 << 20  # bytes: a disk that stalls for most of a second
-
+_EMPTY: Final = 1 << 10  # bytes for an entry without records: a guest may say all the time that it lost one
 _PATIENCE: Final = 10.0
 
 
@@ -129,7 +129,7 @@ class LiveTrace:
         self.records += len(records) // RECORD_SIZE
         self.lost += lost
         if records or lost:
-            self._given += len(records)
+            self._given += len(records) or _EMPTY
             self._queue.put((cpu, records, lost))
 
     def _fill(self) -> None:
@@ -147,4 +147,4 @@ class LiveTrace:
                         sink.append(cpu, records)
                 except Exception as error:  # noqa: BLE001 - a full disk, for one; the machine runs on
                     self.error = error
-            self._taken += len(records)
+            self._taken += len(records) or _EMPTY

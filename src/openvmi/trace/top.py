@@ -137,8 +137,9 @@ class Top:
     def _bound(self) -> None:
         """Throw rare callers together: a guest may invent as many as it likes."""
         for pair, _ in self._counts.most_common()[_MOST_CALLERS // 2 :]:
-            self._counts[pair[0], 0] += self._counts.pop(pair)
-            self._before[pair[0], 0] += self._before.pop(pair, 0)
+            for counts in (self._counts, self._before):
+                count = counts.pop(pair, 0)  # first: it may be the place that it goes to
+                counts[pair[0], 0] += count
 
 
 def _factor(skipped: int, counted: int) -> float:

@@ -20,8 +20,10 @@ from openvmi.errors import UsageError
 from openvmi.hypervisor.answers import Answer, Value
 from openvmi.hypervisor.base import Hypervisor
 from openvmi.hypervisor.brain import Brain
+from openvmi.hypervisor.guest import Guest as Kernel
 from openvmi.hypervisor.handlers import Verdict, make_handlers
 from openvmi.hypervisor.link import Link, area
+from openvmi.hypervisor.memory import GuestMemory
 from openvmi.hypervisor.switchboard import Switchboard
 from openvmi.hypervisor.vcpu import WORD, Vcpu
 from openvmi.machine import MachineConfig
@@ -64,7 +66,9 @@ class Wired:
         self.on_verdict: Callable[[Verdict], object] = lambda _: None
         self.wake_read, self.wake_write = os.pipe()
         os.set_blocking(self.wake_read, False)
-        vcpus = [Vcpu(cpu, self.link.words, area(cpu) // 4) for cpu in range(cpus)]
+        self.ram = FakeRam()
+        kernel = Kernel(self._memory, None, self.link)
+        vcpus = [Vcpu(cpu, self.link.words, area(cpu) // 4, self._memory, kernel) for cpu in range(cpus)]
         first = hypervisor or Hypervisor()
         handlers = make_handlers(first, self.link, vcpus)
         self.brain = Brain(self.link, handlers, self.wake_read, verdict=self._verdict)
@@ -83,6 +87,9 @@ class Wired:
         os.close(self.wake_write)
         os.close(self.file)
 
+    def _memory(self, cr3: int) -> GuestMemory:
+        return GuestMemory(self.ram, cr3, pae=self.link.pae)
+
     def _verdict(self, verdict: Verdict) -> None:
         self.verdicts.append(verdict)
         self.on_verdict(verdict)
@@ -94,7 +101,7 @@ class FakeMachine:
     def __init__(self, wired: Wired, kernel: Path) -> None:
         self.config = MachineConfig(kernel=kernel)
         self.shared_file = wired.file
-        self.ram = FakeRam()
+        self.ram = wired.ram
 
 
 class FakeRam:
@@ -104,9 +111,13 @@ class FakeRam:
         self.bytes = bytearray(1 << 20)
 
     def read(self, address: int, length: int) -> bytes:
-        if address + length > len(self.bytes):
+        if address < 0 or address + length > len(self.bytes):
             raise UsageError("not RAM")
         return bytes(self.bytes[address : address + length])
+
+    def write(self, address: int, data: bytes) -> None:
+        self.read(address, len(data))
+        self.bytes[address : address + len(data)] = data
 
 
 class FakeSession:
@@ -146,7 +157,7 @@ class Cpu:
         self.records = 0
 
     def mode(self, call: Call) -> Mode:
-        return Mode(self.wired.link.bytes[MODES + call])
+        return Mode(self.wired.link.bytes[MODES + call] & ~wire.WIRE_MODE_WORK)
 
     def call(self, call: Call, argument: int = 0, between: Callable[[], object] | None = None) -> int | None:
         """Make a call; return Python's answer, None when it was done natively.
