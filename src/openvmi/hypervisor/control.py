@@ -174,6 +174,7 @@ class ControlServer:
             "lost_records": losses.records,
             "lost_upcalls": losses.upcalls,
             "failure": _said(session.failure),
+            "fault": link.fault,
             "traced": self._tracer is not None or self._drained,
         }
 
