@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x1d21de19
+#define VMI_WIRE_HASH 0x069a8a32
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -44,7 +44,7 @@
 #define VMI_WIRE_RINGS_OFFSET       0x100000    /* records of the rings; where each begins is in its header */
 /* 16 MiB of jumps to stubs, one where the displacement of each site leads when its first byte is that of a call */
 #define VMI_WIRE_MIRROR_OFFSET      0x1000000
-#define VMI_WIRE_SITE_BATCH         32          /* sites that are switched while the guest waits */
+#define VMI_WIRE_SITE_BATCH         8           /* sites that are switched while the guest waits */
 /* bit of a mode: whoever makes this call switches a batch of sites first */
 #define VMI_WIRE_MODE_WORK          0x80
 #define VMI_WIRE_RING_ONE           0x40000     /* records of the ring where there is one CPU */

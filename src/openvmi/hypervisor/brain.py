@@ -24,9 +24,9 @@ from ..abi.wire import WIRE_PHASE_MASK, BrainState, Mode, Phase
 from ..errors import HarnessError
 from .handlers import Handler, Verdict
 from .link import Link, area
+from .spin import LONG_NS, Spin
 
 T = TypeVar("T")
-SPIN_NS: Final = 50_000
 PATIENCE: Final = 5.0
 _LOOKS: Final = range(64)  # before the clock is read
 _REQUEST: Final = int(Phase.REQUEST)  # an enumeration's member takes longer to compare
@@ -71,6 +71,7 @@ class Brain:
         self._link = link
         self._handlers = tuple(handlers)
         self._wake = wake
+        self._look = Spin()
         self._verdict = verdict
         self._chores = chores
         self.period = min(period, _NAP)
@@ -210,9 +211,9 @@ class Brain:
             return False
 
     def _spin(self, due: float) -> None:
-        """Answer until nothing has come for :data:`SPIN_NS`, or chores are due."""
+        """Answer until nothing has come for a while (:mod:`~openvmi.hypervisor.spin`), or chores are due."""
         clock = time.perf_counter_ns
-        until = clock() + SPIN_NS
+        until = clock() + self._look.ns
         limit = clock() + max(0, int((due - time.monotonic()) * 1e9))
         words, boxes = self._link.words, self._boxes
         while not self._ending:
@@ -224,7 +225,8 @@ class Brain:
                         until = 0
             now = clock()
             if until == 0:
-                until = now + SPIN_NS
+                self._look.caught()
+                until = now + LONG_NS
             if now > until or now > limit or self._work:
                 return
 
@@ -234,9 +236,13 @@ class Brain:
         with self._fence:  # a full fence: the flag is out before we look again
             pass
         if not self._answer_all() and not self._work:
+            began = time.perf_counter_ns()
             for fd, _ in poller.poll(max(0.0, (due - time.monotonic()) * 1000)):
-                self.wakes += fd == self._wake
-                if fd == self._stop_read:
+                if fd == self._wake:
+                    self._answer_all()  # first of all: the guest waits
+                    self.wakes += 1
+                    self._look.woken(time.perf_counter_ns() - began)
+                elif fd == self._stop_read:
                     os.read(fd, 4096)
         link.set_asleep(False)
         try:

@@ -170,7 +170,8 @@ class Switchboard:
     def _exchange(self, clock: _Clock, hypervisor: Hypervisor, handlers: list[Handler | None]) -> Change:
         """Put ``hypervisor`` in the place of the one that is there, in the brain's thread."""
         routed, began = hypervisor.routed(), time.perf_counter()
-        self._link.set_mode(Mode.NATIVE, [call for call in self.hypervisor.routed() if call not in routed])
+        before = {*self.hypervisor.routed(), *self.hypervisor.modes}
+        self._link.set_mode(Mode.NATIVE, before.difference(routed, hypervisor.modes))
         pause = time.perf_counter() - began
         busy = self._brain.settle(SETTLE)  # answers all the while: no pause
         began = time.perf_counter()
