@@ -30,6 +30,7 @@ static const struct group {
 
 static const char *group_name; /* the group that runs */
 static struct tally tally;     /* its counts so far */
+static bool repeated;	       /* a round that is not the first: only what fails is told */
 
 static void send_failure(struct line *line)
 {
@@ -81,6 +82,8 @@ void check_skipped(const char *what, const char *why)
 {
 	struct line line;
 
+	if (repeated)
+		return;
 	line_start(&line, "info check-skipped ");
 	line_text(&line, what);
 	line_text(&line, " ");
@@ -92,6 +95,8 @@ static void send_tally(const char *name, struct tally counts)
 {
 	struct line line;
 
+	if (repeated && !counts.failed)
+		return;
 	line_start(&line, "check ");
 	line_text(&line, name);
 	line_text(&line, " ");
@@ -161,6 +166,29 @@ struct tally checks_run(void)
 		total.passed += one.passed;
 		total.failed += one.failed;
 	}
+	return total;
+}
+
+struct tally checks_repeat(u32 seconds)
+{
+	u64 until = clock_us() + seconds * 1000000ULL;
+	struct tally total = {0, 0};
+	struct line line;
+	u32 rounds = 0;
+
+	do {
+		struct tally one = checks_run();
+
+		total.passed += one.passed;
+		total.failed += one.failed;
+		repeated = true;
+		rounds++;
+	} while (seconds && !total.failed && clock_us() < until);
+	if (!seconds)
+		return total;
+	line_start(&line, "info check-rounds ");
+	line_decimal(&line, rounds);
+	channel_send(&line);
 	return total;
 }
 

@@ -15,6 +15,7 @@ struct tally {
 };
 
 struct tally checks_run(void); /* every group, then the kernel's own; sends their lines; the totals */
+struct tally checks_repeat(u32 seconds); /* the same in rounds, for so long or until one fails */
 
 /* Counts one check; a failure is reported as `fail GROUP WHAT`. Answers whether it passed. */
 bool check(bool passed, const char *what);

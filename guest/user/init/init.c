@@ -12,6 +12,7 @@ struct orders {
 	bool check, bench;
 	const char *only;  /* bench=NAME,...: these benchmarks */
 	u32 batches;	   /* batches=N: measured batches of each; 0: default */
+	u32 loop;	   /* loop=SECONDS: checks again and again for so long; 0: once */
 	const char *trial; /* a word that makes this run end in its own way, for the harness's tests; or NULL */
 	s32 status;	   /* exit=N: the status, without checks unless asked for; or -1 */
 	const char *unknown; /* an argument that means nothing, or NULL */
@@ -41,6 +42,10 @@ static bool take_word(struct orders *orders, const char *word)
 	}
 	if ((value = text_after(word, "batches="))) {
 		orders->batches = text_number(value);
+		return text_is_number(value);
+	}
+	if ((value = text_after(word, "loop="))) {
+		orders->check = true, orders->loop = text_number(value);
 		return text_is_number(value);
 	}
 	if ((value = text_after(word, "exit="))) {
@@ -185,7 +190,7 @@ int main(int argc, char **argv, char **envp)
 	remember_path(argv[0]);
 	fault_handlers_install();
 	if (orders.check)
-		total = checks_run();
+		total = checks_repeat(orders.loop);
 	if (orders.bench)
 		bench_run(orders.only, orders.batches);
 	finish(total.passed, total.failed, orders.status);
