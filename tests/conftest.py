@@ -1,15 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Skips are loud, and can be outlawed: OPENVMI_REQUIRE=all makes those that are not expected failures."""
+"""What holds for all tests: Ctrl-C works in them, wherever they are started from; and skips are loud, and can be outlawed:
+OPENVMI_REQUIRE=all makes those that are not expected failures."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 # What may be missing even where everything is required, by the first word of the reason.
 EXPECTED_SKIPS = frozenset({"ia32:"})
+
+
+def pytest_configure() -> None:
+    """Undo what a shell does to its background jobs: they, and all that they start, would not hear of Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
