@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What holds for all tests: Ctrl-C works in them, wherever they are started from; and skips are loud, and can be outlawed:
-OPENVMI_REQUIRE=all makes those that are not expected failures."""
+"""What holds for all tests: Ctrl-C works in them, wherever they are started from; skips are loud, and can be outlawed.
+
+OPENVMI_REQUIRE=all makes skips that are not expected failures.
+"""
 
 from __future__ import annotations
 
