@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What holds for all tests: Ctrl-C works in them, wherever they are started from; skips are loud, and can be outlawed.
+"""What holds for all tests: Ctrl-C works in them, no example has a deadline, and skips can be outlawed.
 
 OPENVMI_REQUIRE=all makes skips that are not expected failures.
 """
@@ -11,13 +11,20 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 # What may be missing even where everything is required, by the first word of the reason.
 EXPECTED_SKIPS = frozenset({"ia32:"})
 
 
 def pytest_configure() -> None:
-    """Undo what a shell does to its background jobs: they, and all that they start, would not hear of Ctrl-C."""
+    """Prepare the process: a busy machine is no failure of an example."""
+    settings.register_profile("openvmi", deadline=None)
+    settings.load_profile("openvmi")
+
+
+def pytest_runtest_setup() -> None:
+    """Undo what a shell does to its background jobs, and the end of a command to the process that it ran in."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

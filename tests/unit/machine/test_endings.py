@@ -91,7 +91,7 @@ def test_errors_to_raise(steps: Steps) -> None:
     assert ended(steps("result=exit 1", OFF)).error() is None
     kinds = {RESET: GuestPanicError, "status=3": HarnessError, "sleep=9": GuestTimeoutError}
     for step, kind in kinds.items():
-        outcome = ended(steps("console=last words\\n", step, timeout=0.6))
+        outcome = ended(steps("console=last words\\n", step, timeout=2))
         error = outcome.error()
         assert type(error) is kind
         assert error.exit_code == ExitCode(outcome.exit_code)
