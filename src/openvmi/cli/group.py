@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": "one kernel, bare and under the ROM, shown live and compared",
     "bench": "measure a guest under each hypervisor",
     "rom": "build, explain and verify ROM images",
+    "check": "hold a ROM image to the interface",
     "abi": "explain the interface, call by call",
     "doctor": "what is here, what is missing, and the line that mends it",
     "completion": "print the line that completes commands in your shell",
