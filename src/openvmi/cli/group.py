@@ -27,6 +27,7 @@ COMMANDS = {
     "bench": "measure a guest under each hypervisor",
     "rom": "build, explain and verify ROM images",
     "check": "hold a ROM image to the interface",
+    "lint": "list what in a kernel traps or misbehaves below CPL 0",
     "abi": "explain the interface, call by call",
     "doctor": "what is here, what is missing, and the line that mends it",
     "completion": "print the line that completes commands in your shell",
