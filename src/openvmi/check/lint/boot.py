@@ -34,16 +34,30 @@ class _Way:
         self._calls: dict[int, int] = {}
         self._jumps: dict[int, tuple[int, ...]] = {}
         self._known: set[int] = set()
+        self._unknown: set[int] = set()
 
     def follow(self, start: int, limit: int, *, calls: bool) -> dict[int, tuple[int, ...]] | None:
-        """Return where each instruction on the way leads; None: more than ``limit``, or a callee calls."""
+        """Return where each instruction on the way leads, by address.
+
+        Args:
+            start: the first instruction.
+            limit: the most instructions.
+            calls: whether calls are followed; a callee must make none, and no indirect jump.
+
+        Returns:
+            None if there are more than ``limit``, or a callee is not as it must be.
+        """
         seen: dict[int, tuple[int, ...]] = {}
         todo = [start]
         while todo:
             address = todo.pop()
-            if address in seen or not self._decoded(address):
+            if address in seen:
                 continue
-            if len(seen) >= limit:
+            if not self._decoded(address):
+                if not calls:
+                    return None
+                continue
+            if len(seen) >= limit or (address in self._unknown and not calls):
                 return None
             to = self._jumps[address]
             if address in self._calls:
@@ -74,8 +88,9 @@ class _Way:
                 target = instruction.far_branch32
                 low = target < self._kernel.sections[0].address
                 self._jumps[instruction.ip32] = (target + self._kernel.offset if low else target,)
-            elif instruction.flow_control == FlowControl.INDIRECT_CALL:
+            elif instruction.flow_control in {FlowControl.INDIRECT_CALL, FlowControl.INDIRECT_BRANCH}:
                 self._jumps[instruction.ip32] = ()
+                self._unknown.add(instruction.ip32)
 
 
 def boot_code(kernel: Kernel, scans: list[Scan]) -> set[int]:

@@ -25,7 +25,7 @@ NOT_CALLS = (".parainstructions", ".altinstructions", "__ex_table", "__bug_table
 
 _KALLSYMS = ("kallsyms_addresses", "kallsyms_num_syms")
 _CHUNK = 1 << 18
-_CHAIN = 64
+_CHAIN = 16
 _WORD = 0xFFFFFFFF
 
 
@@ -232,6 +232,8 @@ class Judge:
             reason = "no symbol tells where code begins"
         if reason:
             return dict.fromkeys((hit.address for hit in scan.hits), reason)
+        if scan.stretch.section.mixed and not self._known_start(index):
+            return dict.fromkeys((hit.address for hit in scan.hits), "a label among data")
         if self._is_data(index):
             return dict.fromkeys((hit.address for hit in scan.hits), "its address is that of a memory operand")
         lost = set(self._lost(index))

@@ -25,7 +25,7 @@ _SYMBOL = struct.Struct("<IIIBBH")
 _EM_386 = 3
 _ET_EXEC, _ET_DYN = 2, 3
 _SHT_PROGBITS, _SHT_SYMTAB, _SHT_NOBITS = 1, 2, 8
-_SHF_ALLOC, _SHF_EXECINSTR = 2, 4
+_SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 _PT_LOAD = 1
 _PF_X = 1
 _KINDS = {0: "label", 1: "object", 2: "func"}
@@ -99,7 +99,15 @@ def _sections(data: bytes | memoryview, headers: list[tuple[int, ...]], names_in
             raise InputError(f"a damaged ELF file: section {label} is impossibly large")
         content = _piece(data, offset, size, f"section {label}")
         # notes share a segment with code, and its flag, though nobody runs them
-        found.append(Section(label, address, content, kind == _SHT_PROGBITS and bool(flags & _SHF_EXECINSTR)))
+        found.append(
+            Section(
+                label,
+                address,
+                content,
+                kind == _SHT_PROGBITS and bool(flags & _SHF_EXECINSTR),
+                bool(flags & _SHF_WRITE),
+            )
+        )
     return _in_order(found)
 
 

@@ -46,12 +46,14 @@ class Section:
         address: linear address.
         data: its content; empty for one of zeros.
         code: whether it may be executed.
+        mixed: whether it may be written as well: data that code was linked into.
     """
 
     name: str
     address: int
     data: bytes
     code: bool
+    mixed: bool = False
 
     @property
     def end(self) -> int:

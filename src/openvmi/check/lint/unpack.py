@@ -12,6 +12,7 @@ import lzma
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Protocol
 
 from ...errors import InputError
 
@@ -25,22 +26,26 @@ _PAYLOAD_SINCE = 0x208
 _HELP = "give the vmlinux that the build left beside it"
 
 
-def _gzip(data: bytes) -> bytes:
-    # 31: a gzip header, and the largest window
-    return zlib.decompressobj(31).decompress(data, MAX_UNPACKED + 1)
+class _Unpacker(Protocol):
+    """What Python's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def _bzip2(data: bytes) -> bytes:
-    return bz2.BZ2Decompressor().decompress(data, MAX_UNPACKED + 1)
+def _gzip() -> _Unpacker:
+    return zlib.decompressobj(31)  # a gzip header, and the largest window
 
 
-def _lzma(data: bytes) -> bytes:
-    return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY).decompress(data, MAX_UNPACKED + 1)
+def _lzma() -> _Unpacker:
+    return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
 
 
-_PACKERS: dict[bytes, tuple[str, Callable[[bytes], bytes] | None]] = {
+_PACKERS: dict[bytes, tuple[str, Callable[[], _Unpacker] | None]] = {
     b"\x1f\x8b\x08": ("gzip", _gzip),
-    b"BZh": ("bzip2", _bzip2),
+    b"BZh": ("bzip2", bz2.BZ2Decompressor),
     b"\xfd7zXZ\x00": ("xz", _lzma),
     b"\x5d\x00\x00": ("lzma", _lzma),
     b"\x89LZO\x00": ("lzo", None),
@@ -96,9 +101,12 @@ def unpack(data: bytes) -> bytes:
         what = f"a payload packed with {name}, which Python can't unpack" if name else "an unknown kind of payload"
         raise InputError(what, help=_HELP)
     try:
-        content = packer(data)
+        unpacker = packer()
+        content = unpacker.decompress(data, MAX_UNPACKED + 1)
     except (zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
         raise InputError(f"a damaged {name} payload: {error}") from error
     if len(content) > MAX_UNPACKED:
         raise InputError(f"a payload that unpacks to more than {MAX_UNPACKED >> 20} MiB: no 32-bit kernel")
+    if not unpacker.eof:
+        raise InputError(f"a truncated {name} payload")
     return content
