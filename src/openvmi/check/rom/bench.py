@@ -68,7 +68,8 @@ class Bench:
             case: arguments, flags, stack.
             poisoned: the segments that are not promised lead nowhere.
         """
-        self.pc.segments(poisoned=poisoned, data=contract.flat)
+        if not self.pc.segments(poisoned=poisoned, data=contract.flat):
+            return Seen(self.pc.state(), self.pc.state(), End.FAULT, reason="segments that can't be loaded any more")
         registers, slots = self._arguments(contract, case)
         jumped = answer.kind == RelocType.JUMP_REL
         words = [*([] if jumped else [board.RETURN]), *case.frame, *slots]

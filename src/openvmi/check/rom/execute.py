@@ -14,11 +14,11 @@ from . import answers as relocations
 from . import board
 from .bench import Answer, Bench
 from .case import Case, Contract, Problem
-from .cases import cases_of
-from .generation import INIT, QUERY, Generation
+from .generation import Generation
 from .judge import EVERYTHING, judge
 from .model import CallResult, CaseResult, Finding, ImageReport, Kind, Status
 from .pc import Pc
+from .query import Asked
 from .rules import RULES
 from .seen import End, Seen
 
@@ -45,9 +45,7 @@ def executed(image: ImageInfo, vmi: VmiHeader, generation: Generation, report: I
     """Return ``report`` with everything that comes of executing ``image``."""
     size = len(image.data)
     if size > board.WINDOW_END - board.WINDOW:
-        problem = Problem("execution", f"at most {board.WINDOW_END - board.WINDOW} bytes", f"{size} bytes")
-        finding = make_finding(problem, number=report.number)
-        return replace(report, findings=(*report.findings, finding), reason="it does not fit into the ROM window")
+        return replace(report, reason="it does not fit into the ROM window")
     place = board.PREFERRED if size <= board.WINDOW_END - board.PREFERRED else board.WINDOW
     return _Execution(Pc(image.data, place, vmi.virtual_top), vmi, generation, report).run()
 
@@ -75,21 +73,24 @@ class _Execution:
 
     def run(self) -> ImageReport:
         """Execute everything; return the report."""
-        query = Contract.of_jump_point(self._generation.point(QUERY))
-        _, before = relocations.ask_all(self._bench, self._generation, self._top)
+        ask = self._generation.calls.ask
+        before = ask(self._bench, self._top, twice=False)
         self._pc.restore()
         init = self._init()
         self._pc.restore()
-        answers, after = relocations.ask_all(self._bench, self._generation, self._top)
+        after = ask(self._bench, self._top, twice=True)
         self._pc.restore()
-        self._bench.answers = answers
-        asked = {problem.rule: problem for problem in (*after, *before)}
-        self._add(asked.values(), query)
-        self._add(relocations.judge_unknown(answers), query)
-        for name, problem in relocations.judge_groups(self._generation.tables, answers):
-            self._add([problem], Contract.of_call(self._generation.tables.call(name)))
-        calls = tuple(self._call(spec, answers.get(spec.number)) for spec in self._generation.tables.calls)
+        self._bench.answers = after.answers
+        self._answers(before, after)
+        calls = tuple(self._call(spec, after) for spec in self._generation.tables.calls)
         return replace(self._report, init=init, findings=tuple(self._findings), calls=calls)
+
+    def _answers(self, before: Asked, after: Asked) -> None:
+        tables, query = self._generation.tables, self._generation.calls.contract
+        self._add((after.problems | before.problems).values(), query)
+        self._add(relocations.judge_unknown(tables, after.answers), query)
+        for name, problem in relocations.judge_groups(tables, after.answers):
+            self._add([problem], Contract.of_call(tables.call(name)))
 
     def _add(self, problems: Iterable[Problem], contract: Contract, where: str = "") -> None:
         self._findings += [make_finding(p, contract, None, where, self._report.number) for p in problems]
@@ -102,8 +103,8 @@ class _Execution:
 
     def _init(self) -> str:
         """Call vmi_init, twice with other registers; return its answer. The PC goes on from the first."""
-        contract = Contract.of_jump_point(self._generation.point(INIT))
-        target = Answer(self._pc.base + self._generation.entries[INIT], RelocType.CALL_REL)
+        contract = self._generation.init
+        target = Answer(self._pc.base + self._generation.init_entry, RelocType.CALL_REL)
         other = replace(contract, takes=_ANY)
         case = Case(Kind.POSITIVE, "", changes=EVERYTHING, writes=_OWN)
         again = self._bench.enter(other, target, replace(case, arguments={"eax": _NO, "edx": 0, "ecx": _NO}))
@@ -127,9 +128,11 @@ class _Execution:
 
     # ---- calls ----------------------------------------------------------------------------------------------------
 
-    def _call(self, spec: CallSpec, answer: Answer | None) -> CallResult:
+    def _call(self, spec: CallSpec, asked: Asked) -> CallResult:
+        answer = asked.answers.get(spec.number)
         if answer is None:
-            return CallResult(spec.number, spec.name, "", Status.REFUSED, reason="get_reloc did not answer")
+            status = Status.SKIPPED if asked.reason else Status.REFUSED
+            return CallResult(spec.number, spec.name, "", status, reason=asked.reason or "get_reloc did not answer")
         contract = Contract.of_call(spec)
         problems = [
             *relocations.judge_answer(spec, answer, active=self._active),
@@ -149,7 +152,7 @@ class _Execution:
     def _cases(self, spec: CallSpec, contract: Contract, answer: Answer, result: CallResult) -> CallResult:
         cases: list[CaseResult] = []
         stuck = ""
-        for case in cases_of(spec):
+        for case in self._generation.cases(spec):
             if stuck or self._pc.budget <= 0:
                 cases.append(CaseResult(case.kind, case.title, reason=stuck or _USED_UP))
                 continue

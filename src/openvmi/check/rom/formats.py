@@ -114,6 +114,8 @@ def text(report: Report, name: str, *, every_call: bool = False) -> str:
     warnings = len(report.findings) - fails
     odd = f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
     verdict = f"does not conform: {fails} finding{'s' * (fails != 1)}" if fails else "conforms"
+    if not fails and not report.complete:
+        verdict += ", as far as it could be executed here"
     return "\n".join([*lines, f"{printable(name)}: {verdict}{odd}"]) + "\n"
 
 

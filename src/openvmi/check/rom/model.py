@@ -140,6 +140,13 @@ class ImageReport:
         """Calls that were executed."""
         return sum(call.status is Status.EXECUTED for call in self.calls)
 
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the ROM serves was executed, in every case."""
+        reasons = any(case.reason for call in self.calls for case in call.cases)
+        outside = self.init.startswith(Status.SKIPPED)
+        return not (self.reason or outside or reasons) and self.executed == self.served
+
     def count(self, kind: Kind | None = None) -> int:
         """Return how many cases were executed, of one kind or of all."""
         cases = (case for call in self.calls for case in call.cases if not case.reason)
@@ -178,6 +185,11 @@ class Report:
         """Whether no rule is broken, warnings aside."""
         return all(finding.severity != "fail" for finding in self.findings)
 
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the ROM serves was executed."""
+        return all(image.complete for image in self.images)
+
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain data."""
-        return {"passed": self.passed, "images": [image.as_dict() for image in self.images]}
+        return {"passed": self.passed, "complete": self.complete, "images": [image.as_dict() for image in self.images]}

@@ -28,7 +28,7 @@ SYSTEM: Final = (*CONTROL, *TABLES, *MSRS)
 """System state that calls leave alone unless they are for it."""
 LIMIT: Final = 20_000
 """Instructions of one run."""
-BUDGET: Final = 600_000
+BUDGET: Final = 300_000
 """Instructions of all runs in one PC."""
 MOST_EVENTS: Final = 10_000
 """Of what a run does, this many writes and port accesses are kept."""
@@ -43,7 +43,18 @@ def _register(name: str) -> int:
 
 
 _NUMBERS: Final = {name: _register(name) for name in (*REGISTERS, "esp", "eip", "eflags", *SEGMENTS, *CONTROL, *TABLES)}
-_FS_BASE: Final = _register("fs_base")
+_ALL: Final = {
+    **_NUMBERS,
+    **{name: (_register("msr"), index) for name, index in zip(MSRS, NATIVE_MSRS, strict=True)},
+    "fs_base": _register("fs_base"),
+}
+
+
+def _number(name: str, value: Any) -> int:  # noqa: ANN401 - unicorn's
+    if not isinstance(value, tuple):
+        return int(value)
+    selector, base, limit, _flags = value
+    return int(selector if name in {"ldtr", "tr"} else base << 16 | limit)
 
 
 class Pc:
@@ -109,17 +120,12 @@ class Pc:
 
     def get(self, name: str) -> int:
         """Return a register, selector or table register; of GDTR and IDTR base << 16 | limit."""
-        if name in MSRS:
-            return int(self.uc.msr_read(int(name[3:], 16)))
-        value = self.uc.reg_read(_NUMBERS[name])
-        if isinstance(value, tuple):
-            selector, base, limit, _flags = value
-            return int(selector if name in {"ldtr", "tr"} else base << 16 | limit)
-        return int(value)
+        return _number(name, self.uc.reg_read(_NUMBERS[name]))
 
     def state(self) -> dict[str, int]:
         """Return everything that a call might change, memory aside."""
-        return {name: self.get(name) for name in (*_NUMBERS, *MSRS)}
+        values = zip(_ALL, self.uc.reg_read_batch(list(_ALL.values())), strict=True)
+        return {name: _number(name, value) for name, value in values}
 
     def read(self, address: int, size: int) -> bytes:
         """Return memory at a directly mapped linear address."""
@@ -129,23 +135,33 @@ class Pc:
         """Store at a directly mapped linear address."""
         self.uc.mem_write(board.physical(address), data)
 
-    def segments(self, *, poisoned: bool, data: bool) -> None:
-        """Load FS and GS, and with ``data`` DS and ES too; ``poisoned`` ones lead nowhere."""
+    def segments(self, *, poisoned: bool, data: bool) -> bool:
+        """Load DS, ES, FS and GS; ``poisoned`` ones lead nowhere, DS and ES among them unless they are promised flat.
+
+        Returns:
+            Whether the table that is loaded has them.
+        """
         bad, good = board.POISON_DS, board.KERNEL_DS
         chosen = bad if poisoned else good
         user = bad if poisoned and not data else good
-        self.set(ds=user, es=user, fs=chosen, gs=chosen)
+        try:
+            self.set(ds=user, es=user, fs=chosen, gs=chosen)
+        except UcError:
+            return False
+        return True
 
     def save(self) -> None:
         """Remember the state that :meth:`restore` goes back to."""
         self._context = self.uc.context_save()
         self._saved = self._memory()
+        self._apic = bytes(self.uc.mem_read(board.LOCAL_APIC, board.PAGE))
 
     def restore(self) -> None:
         """Go back to the state of :meth:`save`."""
         self.uc.context_restore(self._context)
         self.set(cr3=self.get("cr3"))  # Unicorn flushes its TLB at this, and not at the line above
         self.devices.restart()
+        self.uc.mem_write(board.LOCAL_APIC, self._apic)
         for start, (old, new) in self._differing(self._saved, self._memory()):
             del new
             self.uc.mem_write(start, old)
@@ -187,7 +203,7 @@ class Pc:
         memory = self._memory()
         self._emulate(target)
         self.budget -= given - max(0, self._left)
-        seen.after = self.state() | {"fs_base": int(self.uc.reg_read(_FS_BASE))}
+        seen.after = self.state()
         seen.changed = self._changes(memory)
         return seen
 

@@ -27,7 +27,6 @@ class Rule:
 
 
 _ALL = (
-    Rule("execution", "the image can be executed where a guest finds it", ("1.2", "1.9")),
     Rule("init-answer", "vmi_init returns 0 or -1, whatever the registers hold", ("2.4", "10.1")),
     Rule("answer-type", "a relocation is of a type that a guest can take for this call", ("2.6", "2.7", "3.5")),
     Rule("answer-missing", "a ROM that is active serves what a guest can't do without", ("3.5", "10.1")),
@@ -52,7 +51,7 @@ _ALL = (
     Rule("segments-assumed", "only the promised segments are relied on", ("2.1", "2.2")),
     Rule("stack-balance", "the return is a plain RET: the caller removes the arguments", ("2.1",)),
     Rule("stack-above", "nothing above the arguments on the stack is touched", ("2.1",)),
-    Rule("half-written", "a present 64-bit entry is never seen half written", ("4.5", "10.1")),
+    Rule("half-written", "a present entry is never seen half written", ("4.5", "10.1")),
     Rule("entry-form", "the code takes the stack as its relocation type says", ("2.5", "9.14")),
     Rule("transfer", "IRET and SYSEXIT arrive where they are sent, with the flags and the stack given", ("2.5",)),
     Rule("atomic", "no interrupt can come between enabling interrupts and the end of the call", ("2.5", "4.8")),

@@ -83,7 +83,7 @@ class Seen:
 
     def says(self) -> str:
         """Return how it ended, in words."""
-        if self.end is not End.FAULT:
+        if self.reason or self.end is not End.FAULT:
             return self.reason or str(self.end)
         if self.vector in {PAGE_FAULT, DOUBLE_FAULT}:
             return f"a page fault on {self.address:#010x}"

@@ -27,12 +27,12 @@ def _entry(value: int, size: int) -> bytes:
     return (value & (1 << 8 * size) - 1).to_bytes(size, "little")
 
 
-def _never_half(at: int, old: int, new: int) -> Expect:
+def _never_half(at: int, size: int, old: int, new: int) -> Expect:
     """Expect that every state of the entry, store by store, is the old one, the new one, or not present."""
 
     def expect(bench: Bench, seen: Seen) -> Problems:
-        yield from stored(at, _entry(new, _LONG))(bench, seen)
-        now = bytearray(_entry(old, _LONG))
+        yield from stored(at, _entry(new, size))(bench, seen)
+        now = bytearray(_entry(old, size))
         for write in seen.writes:
             _store(now, at, write)
             value = int.from_bytes(now, "little")
@@ -51,12 +51,11 @@ def _store(entry: bytearray, at: int, write: Write) -> None:
 
 def _set(size: int, offset: int, old: int, new: int, flags: int) -> dict[str, object]:
     at = board.TABLE + offset
-    data = _entry(new, size)
-    value = int.from_bytes(data, "little")
+    old, new = old & (1 << 8 * size) - 1, new & (1 << 8 * size) - 1
     return {
-        "arguments": {"value": value, "entry": at, "flags": flags},
+        "arguments": {"value": new, "entry": at, "flags": flags},
         "setup": storing(at, _entry(old, size)),
-        "expect": _never_half(at, old, new) if size == _LONG else stored(at, data),
+        "expect": _never_half(at, size, old, new),
         "writes": ((at, size),),
     }
 
