@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
 from openvmi.abi import CALL_COUNT, Call, RelocType
-from openvmi.check.rom import Finding, check_rom
+from openvmi.check.rom import Finding, Report, check_rom
 from openvmi.check.rom.board import DATA, DIRECT, PREFERRED
+from openvmi.check.rom.formats import text
 from openvmi.check.rom.rules import RULES
 from openvmi.rom import RULES as LAYOUT
 from openvmi.rom import Rule, Severity
@@ -18,6 +20,7 @@ from openvmi.rom import Rule, Severity
 from ..rom.test_rom_verify import SPOILED
 from .rom_model import RIGHT, Model, patched, smallest
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "check-rom.md"
 HEX_DATA = struct.pack("<I", DATA + 0x800).hex()
 HEX_ROM = struct.pack("<I", DIRECT + PREFERRED).hex()
 RIGHT_MODEL = Model()
@@ -165,3 +168,22 @@ def test_a_wrong_layout_is_caught_by_its_rule_and_no_other(rule: Rule) -> None:
     assert finding.rule == rule.id
     assert finding.severity == ("warn" if rule.severity is Severity.WARN else "fail")
     assert check_rom(smallest()).findings == ()
+
+
+def shown(report: Report, name: str) -> list[str]:
+    """Return the report as the page shows it."""
+    return [f"    {line}" for line in text(report, name).splitlines()]
+
+
+def test_the_page_has_every_rule() -> None:
+    page = PAGE.read_text()
+    assert all(f"`{rule}`" in page for rule in RULES)
+
+
+def test_the_page_shows_a_real_run() -> None:
+    spoilt = (
+        RIGHT_MODEL.but(Call.SetPxELong, WRONG["half-written"][1].stubs[Call.SetPxELong])
+        .but(Call.DisableInterrupts, WRONG["segments-assumed"][1].stubs[Call.DisableInterrupts])
+        .but(Call.IRET, IRET_BY_JUMP)
+    )
+    assert "\n".join(shown(check_rom(spoilt.image()), "mine.rom")) in PAGE.read_text()
