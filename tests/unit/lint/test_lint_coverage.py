@@ -113,22 +113,24 @@ def test_templates() -> None:
     assert cover(Builder().text(*pieces, called), "start_pv_irq_ops_irq_disable+0x0")[0] is Cover.NONE
 
 
-def bundled(call: str = "DisableInterrupts", site: int = 16, length: int = 5, stub: int = BASE + 32) -> Builder:
-    """Return a kernel with the layer of the bundled one: an inline site in `user`, one operation."""
+def bundled(
+    call: str = "DisableInterrupts", site: int = 16, length: int = 5, stub: int = BASE + 32, kind: int = 0
+) -> Builder:
+    """Return a kernel with the bundled layer: an inline site in `user`, two operations, the second without a call."""
     pieces = (
         Piece("pv_native_irq_disable", CLI + RET + NOP * 14),
-        Piece("user", b"\x3e\x3e\x3e\x3e" + CLI + RET + NOP * 10),
+        Piece("user", b"\x3e\x3e\x3e\x3e" + CLI + b"\xb8" + word(0) + RET + NOP * 5),
         Piece("", b"\xff\x15" + word(TABLE) + RET),
     )
     texts = b"irq_disable\0".ljust(16, b"\0") + call.encode() + b"\0"
-    infos = struct.pack("<IIB3x", RODATA + 0x100, RODATA + 0x110, 30)
-    inline = struct.pack("<IIBBH", BASE + site, stub, 0, length, 0)
+    infos = struct.pack("<IIB3xIIB3x", RODATA + 0x100, RODATA + 0x110, 30, RODATA + 0x100, RODATA + 0x100, 0)
+    inline = struct.pack("<IIBBH", BASE + site, stub, kind, length, 0)
     return (
         Builder()
         .text(*pieces)
-        .part(".rodata", RODATA, Piece("pv_infos", infos, OBJECT), Piece("", bytes(0x100 - 12) + texts), flags=DATA)
+        .part(".rodata", RODATA, Piece("pv_infos", infos, OBJECT), Piece("", bytes(0x100 - 24) + texts), flags=DATA)
         .part(".pv_inline", RECORDS, Piece("", inline), flags=DATA)
-        .part(".data", TABLE, Piece("pv_ops", word(BASE), OBJECT), flags=DATA)
+        .part(".data", TABLE, Piece("pv_ops", word(BASE) + word(0), OBJECT), flags=DATA)
     )
 
 
@@ -139,10 +141,12 @@ def test_the_bundled_layer() -> None:
 
 def test_an_operation_without_a_call_is_not_covered() -> None:
     assert cover(bundled(call="NoSuchCall"), "user+0x0")[0] is Cover.NONE
+    assert cover(bundled(kind=1), "user+0x0")[0] is Cover.NONE
+    assert cover(bundled(kind=2), "user+0x0")[0] is Cover.NONE
     assert cover(bundled(call="NoSuchCall"), "pv_native_irq_disable+0x0")[0] is Cover.NONE
 
 
-@pytest.mark.parametrize(("site", "length"), [(20, 5), (16, 4), (17, 4), (0x5000, 5), (16, 0)])
+@pytest.mark.parametrize(("site", "length"), [(20, 5), (16, 4), (17, 4), (16, 7), (0x5000, 5), (16, 0)])
 def test_records_that_lie(site: int, length: int) -> None:
     """A site elsewhere, one that cuts an instruction in two, one outside the code."""
     finding = one(bundled(site=site, length=length).lint(), "user+0x0")

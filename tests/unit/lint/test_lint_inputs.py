@@ -265,6 +265,14 @@ def test_kallsyms() -> None:
     }
 
 
+def test_kallsyms_that_contradict_themselves() -> None:
+    content = kallsyms({BASE + 16 * at: f"tf{at}" for at in range(300)})
+    assert find_kallsyms(Section(".rodata", BASE, content, code=False))
+    for at in (len(content) - 1, 4 * 300, 4 * 300 + 4, 7):  # the tokens' offsets, the count, a name, an address
+        damaged = content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :]
+        assert not find_kallsyms(Section(".rodata", BASE, damaged, code=False)), at
+
+
 def test_a_stripped_kernel_takes_its_symbols_from_there() -> None:
     text = Piece("native_cli", b"\xe8\x0b\0\0\0" + CLI + RET + b"\x90" * 9), Piece("other", CLI + RET)
     table = kallsyms({BASE: "tnative_cli", BASE + 16: "tother"})

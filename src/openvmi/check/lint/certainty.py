@@ -50,7 +50,7 @@ def pointers_to(kernel: Kernel, target: int, scans: Sequence[Scan] = ()) -> list
         target: an address.
         scans: every stretch, by address; where given, bytes in code count if they are all of an operand.
     """
-    pattern = target.to_bytes(4, "little")
+    pattern = (target & _WORD).to_bytes(4, "little")
     found = []
     for section in kernel.sections:
         at = -1 if section.name in NOT_CALLS else section.data.find(pattern)
