@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import ExitCode, InputError
+from ..errors import ExitCode, InputError, UsageError
 from ._output import Output, refuse_overwriting
 from .rom import read
 
@@ -35,6 +35,8 @@ def rom(file: Path, json_file: Path | None, junit: Path | None, tap: bool, verbo
     """
     from ..check.rom import check_rom, formats
 
+    if [str(json_file), str(junit)].count("-") + tap > 1:
+        raise UsageError("one report alone can go to stdout", where="--tap, --json -, --junit -")
     data = read(file)
     refuse_overwriting({"--json": json_file, "--junit": junit}, [file])
     outputs = [None if path is None else Output(path) for path in (json_file, junit)]

@@ -139,6 +139,11 @@ def test_a_report_is_not_written_over_the_rom(tmp_path: Path) -> None:
     assert isinstance(run(GOOD, tmp_path, "--json", str(tmp_path / "a.rom")).exception, UsageError)
 
 
+def test_one_report_alone_goes_to_stdout(tmp_path: Path) -> None:
+    for options in (("--tap", "--json", "-"), ("--json", "-", "--junit", "-")):
+        assert isinstance(run(GOOD, tmp_path, *options).exception, UsageError)
+
+
 def test_without_unicorn_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "unicorn", None)
     error = run(GOOD, tmp_path).exception

@@ -32,10 +32,12 @@ BUDGET: Final = 300_000
 """Instructions of all runs in one PC."""
 MOST_EVENTS: Final = 10_000
 """Of what a run does, this many writes and port accesses are kept."""
+_CODE_BUFFER: Final = 32 << 20
+"""Bytes for translated code; Unicorn's own choice is a gigabyte, which not every container lends."""
 _HALF: Final = 0xFFFFFFFF
 _NEVER: Final = board.PROBE + 0x800
 """Where no run ends; mapped, as Unicorn looks there."""
-_READ_ONLY_SIZE: Final = board.WINDOW_END - board.WINDOW
+_WINDOW_SIZE: Final = board.WINDOW_END - board.WINDOW
 
 
 def _register(name: str) -> int:
@@ -85,10 +87,11 @@ class Pc:
         self.save()
 
     def _fill(self, place: int) -> None:
-        self.uc.mem_map(board.WINDOW, _READ_ONLY_SIZE)
+        self.uc.ctl_set_tcg_buffer_size(_CODE_BUFFER)
+        self.uc.mem_map(board.WINDOW, _WINDOW_SIZE)
         self.uc.mem_map(board.RAM, board.RAM_SIZE)
         self.uc.mem_map(board.LOCAL_APIC, board.PAGE)
-        self.uc.mem_write(board.WINDOW, b"\xff" * _READ_ONLY_SIZE)
+        self.uc.mem_write(board.WINDOW, b"\xff" * _WINDOW_SIZE)
         self.uc.mem_write(place, self.image)
         for address, data in board.contents().items():
             self.write(address, data)
@@ -170,7 +173,7 @@ class Pc:
                 self._names.clear()
 
     def _memory(self) -> tuple[bytes, bytes]:
-        window = bytes(self.uc.mem_read(board.WINDOW, _READ_ONLY_SIZE))
+        window = bytes(self.uc.mem_read(board.WINDOW, _WINDOW_SIZE))
         return window, bytes(self.uc.mem_read(board.RAM, board.RAM_SIZE))
 
     @staticmethod
