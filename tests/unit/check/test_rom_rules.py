@@ -82,6 +82,8 @@ MORE: dict[str, tuple[str, str, Model]] = {
     "beyond-the-image": ("answer-target", "WBINVD", Model(offsets={Call.WBINVD: 0xFFF0})),
     "iret-jump-form": ("entry-form", "IRET", Model(types={Call.IRET: JUMP})),
     "fs-assumed": ("segments-assumed", "WBINVD", model(Call.WBINVD, f"64a1{HEX_DATA} c3")),
+    "reboot-into-a-handler": ("effect", "Reboot", model(Call.Reboot, "0f0b")),
+    "reboot-halts": ("effect", "Reboot", model(Call.Reboot, "fa f4 ebfd")),
     "lost-wake-up": ("atomic", "Halt", model(Call.Halt, "fb 90 f4 c3")),
     "no-halt": ("effect", "Halt", model(Call.Halt, "fb c3")),
     "popf-of-anything": ("system-flags", "SetIOPLMask", model(Call.SetIOPLMask, "25fffeffff 50 9d c3")),
@@ -122,6 +124,7 @@ ALSO_RIGHT: dict[str, Model] = {
     ),
     "jumps": Model(stubs={Call.IRET: IRET_BY_JUMP}, types={Call.IRET: JUMP, Call.SYSEXIT: JUMP}),
     "nops": Model(types=dict.fromkeys((Call.IODelay, Call.SetLinearMapping, Call.ReleasePage, Call.SetLazyMode), NOP)),
+    "triple-fault": model(Call.Reboot, "6a00 6a00 0f011c24 cc"),
     "cmpxchg8b": model(Call.SetPxELong, "53 56 89ce 89c3 89d1 8b06 8b5604 f00fc70e 75fa 5e 5b c3"),
 }
 

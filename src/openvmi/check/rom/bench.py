@@ -15,7 +15,7 @@ from . import board
 from .case import ALWAYS, Case, Contract, result
 from .model import Kind
 from .pc import Pc
-from .seen import ARITHMETIC, IF, End, Seen
+from .seen import ARITHMETIC, IF, NO_VECTOR, End, Seen
 
 PATTERN: Final = {name: 0xA1A1A1A1 + 0x01010101 * number for number, name in enumerate(REGISTERS)}
 """What registers hold that carry no argument."""
@@ -69,7 +69,7 @@ class Bench:
             poisoned: the segments that are not promised lead nowhere.
         """
         if not self.pc.segments(poisoned=poisoned, data=contract.flat):
-            return Seen(self.pc.state(), self.pc.state(), End.FAULT, reason="segments that can't be loaded any more")
+            return Seen(self.pc.state(), self.pc.state(), End.FAULT, NO_VECTOR, reason="segments that can't be loaded")
         registers, slots = self._arguments(contract, case)
         jumped = answer.kind == RelocType.JUMP_REL
         words = [*([] if jumped else [board.RETURN]), *case.frame, *slots]

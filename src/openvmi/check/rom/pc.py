@@ -18,7 +18,7 @@ from ...abi.model import REGISTERS
 from . import board
 from .decode import decode
 from .devices import NATIVE_MSRS, SYSENTER_CS, Devices
-from .seen import IF, PAGE_FAULT, End, Seen, Write
+from .seen import IF, INVALID_OPCODE, NO_VECTOR, PAGE_FAULT, End, Seen, Write
 
 SEGMENTS: Final = ("cs", "ss", "ds", "es", "fs", "gs")
 CONTROL: Final = ("cr0", "cr2", "cr3", "cr4", "dr0", "dr1", "dr2", "dr3", "dr6", "dr7")
@@ -214,12 +214,13 @@ class Pc:
         try:
             self.uc.emu_start(target, _NEVER)
         except UcError as error:
-            if self._seen.end is End.ENDLESS and self._left >= 0:
-                self._seen.eip = self.get("eip")
-                invalid = error.errno in {uc_const.UC_ERR_INSN_INVALID, uc_const.UC_ERR_EXCEPTION}
-                self._end(
-                    End.FAULT, "an invalid opcode" if invalid else f"an access that the PC has no memory for: {error}"
-                )
+            if self._seen.end is not End.ENDLESS or self._left < 0:
+                return  # a hook has ended the run already, and knows better
+            self._seen.eip = self.get("eip")
+            if error.errno in {uc_const.UC_ERR_INSN_INVALID, uc_const.UC_ERR_EXCEPTION}:
+                self._raise(INVALID_OPCODE)
+            else:
+                self._stray(f"an access that the PC has no memory for: {error}")
 
     def probe(self, address: int) -> bytes | None:
         """Return four bytes at a linear address as the CPU now sees them, through its TLB; None for a fault."""
@@ -238,6 +239,10 @@ class Pc:
     def _end(self, end: End, reason: str = "") -> None:
         self._seen.end, self._seen.reason = end, reason
         self.uc.emu_stop()
+
+    def _stray(self, reason: str) -> None:
+        self._seen.vector = NO_VECTOR
+        self._end(End.FAULT, reason)
 
     def _raise(self, vector: int) -> None:
         self._seen.vector = vector
@@ -293,7 +298,7 @@ class Pc:
         self._seen.events[-1] = "hlt-on" if enabled else "hlt-off"
         self._seen.open_at_halt = self._seen.open_at_halt or self._seen.open_instructions
         if board.LANDING <= after <= board.LANDING + board.PAGE or board.USER_CODE <= after <= board.USER_STACK:
-            self._end(End.FAULT, f"an arrival at {after - 1:#010x}, where nothing sent it")
+            self._stray(f"an arrival at {after - 1:#010x}, where nothing sent it")
         elif enabled or self._wakes > 0:
             self._wakes -= not enabled
             self.set(eip=after)

@@ -13,7 +13,7 @@ IF = 0x200
 IOPL = 0x3000
 SYSTEM_FLAGS = 0x3E7700
 """TF, IF, DF, IOPL, NT, VM, AC, VIF, VIP, ID."""
-GENERAL_PROTECTION, PAGE_FAULT, DOUBLE_FAULT = 13, 14, 8
+NO_VECTOR, INVALID_OPCODE, DOUBLE_FAULT, GENERAL_PROTECTION, PAGE_FAULT = -1, 6, 8, 13, 14
 
 
 class End(StrEnum):
@@ -55,7 +55,7 @@ class Seen:
         before: registers and system state at entry, by name.
         after: the same at the end.
         end: how it ended.
-        vector: of the fault.
+        vector: of the fault; NO_VECTOR if the CPU would have gone on, into nothing.
         address: that a page fault was about.
         eip: where the run ended.
         reason: what it wanted of a hypervisor, for :attr:`End.OUTSIDE`.
@@ -87,7 +87,7 @@ class Seen:
             return self.reason or str(self.end)
         if self.vector in {PAGE_FAULT, DOUBLE_FAULT}:
             return f"a page fault on {self.address:#010x}"
-        if self.vector < 0:
+        if self.vector == INVALID_OPCODE:
             return "an invalid opcode"
         return f"exception {self.vector}"
 

@@ -34,8 +34,11 @@ def _is_off(bench: Bench, seen: Seen) -> Problems:
 
 def _resets(bench: Bench, seen: Seen) -> Problems:
     del bench
+    limit = seen.after["idtr"] & 0xFFFF
     if seen.end is End.OFF and not seen.ports:
         yield Problem("effect", "a reset", "a halt, and no port was asked for one")
+    elif seen.end is End.FAULT and limit == seen.before["idtr"] & 0xFFFF:
+        yield Problem("effect", "a reset", f"{seen.says()}, which the guest's own table has a gate for")
 
 
 def cases() -> Mapping[str, tuple[Case, ...]]:
