@@ -37,7 +37,7 @@ def survives(data: bytes) -> None:
     assert formats.junit(report, "x").startswith("<?xml")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(PLACES, st.binary(min_size=1, max_size=6)), min_size=1, max_size=6))
 def test_spoilt_images(changes: list[tuple[int, bytes]]) -> None:
     image = bytearray(IMAGE)
@@ -46,13 +46,13 @@ def test_spoilt_images(changes: list[tuple[int, bytes]]) -> None:
     survives(bytes(image[: len(IMAGE)]))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(list(Call)), st.binary(min_size=1, max_size=40))
 def test_stubs_of_anything(call: Call, code: bytes) -> None:
     survives(Model().but(call, code.hex()).image())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.binary(max_size=400), st.binary(max_size=300))
 def test_files_of_anything(head: bytes, tail: bytes) -> None:
     survives(head + tail)
