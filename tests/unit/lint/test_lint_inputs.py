@@ -141,7 +141,7 @@ def test_section_headers_that_lie(member: int, value: int, words: str) -> None:
 
 def test_many_sections_of_the_same_bytes_are_not_all_read() -> None:
     data = small()
-    table, count = struct.unpack_from("<I", data, 32)[0], 60000
+    table, count = struct.unpack_from("<I", data, 32)[0], 4000
     big = data + bytes(32 << 20)
     headers = b"".join(
         struct.pack("<10I", 0, 1, 2, 0x10000 * index, len(data), 32 << 20, 0, 0, 1, 0) for index in range(count)

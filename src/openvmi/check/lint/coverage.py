@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from .boot import boot_code
-from .certainty import Judge, flow_of, pointers_to, stretch_at
-from .model import Cover, Hit, Kernel, Places, Symbol
+from .certainty import Judge
+from .model import Cover, Hit, Places, Symbol
 from .paravirt import Paravirt
 from .records import Records, Site
 from .sweep import Scan
@@ -27,20 +27,17 @@ class Coverage:
     """Knows what covers the instructions of one kernel.
 
     Args:
-        kernel: the kernel.
-        scans: every stretch of it, by address.
         judge: knows which stretches run on into the next.
         records: what the kernel says of its own code.
         paravirt: its paravirt layer.
         places: names addresses.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - it is where all that is known comes together
-        self, kernel: Kernel, scans: list[Scan], judge: Judge, records: Records, paravirt: Paravirt, places: Places
-    ) -> None:
-        self._kernel, self._scans, self._judge = kernel, scans, judge
+    def __init__(self, judge: Judge, records: Records, paravirt: Paravirt, places: Places) -> None:
+        self._judge, self._text = judge, judge.text
+        kernel, scans = self._text.kernel, self._text.scans
         self._records, self._paravirt, self._places = records, paravirt, places
-        self._boot = boot_code(kernel, scans)
+        self._boot = boot_code(self._text)
         sites = (*records.sites, *records.inline, *records.annotations)
         self._sites = sorted(sites, key=lambda site: site.start)
         self._natives: dict[int, list[int]] = {}
@@ -78,9 +75,13 @@ class Coverage:
         return site if site is not None and hit.end <= site.end else None
 
     def _in_site(self, site: Site) -> tuple[Cover, str]:
-        scan = stretch_at(self._scans, site.start)
-        boundaries = flow_of(scan).following.keys() | {scan.stretch.end} if scan else set()
-        if site.start not in boundaries or site.end not in boundaries:
+        scan = self._text.at(site.start)
+        flow = self._text.flow(scan) if scan else None
+        if (
+            flow is None
+            or site.start not in flow.following
+            or (site.end != flow.end and site.end not in flow.following)
+        ):
             return Cover.NONE, f"the record of {site.record} cuts an instruction in two"
         word = self._paravirt.by_type(site.type)
         if site.record == ".vmi.annotation":
@@ -99,7 +100,7 @@ class Coverage:
         while first in begins:  # templates run on into each other, where nobody begins
             first = begins[first]
         return not self._judge.runs_into(first) and all(
-            "patch" in self._places.text(pointer) for pointer in pointers_to(self._kernel, around.start, self._scans)
+            "patch" in self._places.text(pointer) for pointer in self._text.pointers_to(around.start)
         )
 
     def _function(self, address: int) -> range | None:
@@ -111,7 +112,7 @@ class Coverage:
         return self._label(self._places.symbol(address))
 
     def _label(self, symbol: Symbol | None) -> range | None:
-        scan = stretch_at(self._scans, symbol.address) if symbol else None
+        scan = self._text.at(symbol.address) if symbol else None
         return range(scan.stretch.start, scan.stretch.end) if scan else None
 
     def _words(self, function: range) -> str:
@@ -173,11 +174,11 @@ class Coverage:
     def _only_fixups(self, scan: Scan, target: int, function: range) -> bool:
         """Tell whether every branch of ``scan`` to ``target`` is in the fixup of an exception in ``function``."""
         fixups = [to for at, to in self._records.fixups.items() if at in function]
-        sources = [at for at, to in flow_of(scan).following.items() if target in to]
+        sources = [at for at, to in self._text.flow(scan).following.items() if target in to]
         return all(any(to <= source < to + _FIXUP_MAX for to in fixups) for source in sources)
 
     def _other_pointers(self, function: range) -> str:
-        for pointer in pointers_to(self._kernel, function.start, self._scans):
+        for pointer in self._text.pointers_to(function.start):
             known = pointer in self._paravirt.words or any(pointer in reader for reader in self._paravirt.readers)
             if not known:
                 return f"its address is also at {self._places.text(pointer)}"

@@ -14,8 +14,10 @@ from itertools import pairwise
 from ...errors import InputError
 from .model import Kernel, Section, Symbol
 
-MAX_IMAGE = 64 << 20
-"""The most bytes of sections in memory that are read, and the most of symbols."""
+MAX_IMAGE = 32 << 20
+"""The most bytes of sections in memory that are read, and the most of names; 32-bit kernels have a third of it."""
+MAX_SYMBOLS = 1 << 19
+MAX_SECTIONS = 4096
 
 _HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
 _SECTION = struct.Struct("<10I")
@@ -73,6 +75,8 @@ def _table(  # noqa: PLR0913, PLR0917 - a table as the header gives it
 ) -> Iterator[tuple[int, ...]]:
     if count == 0 or offset == 0:
         return
+    if count > MAX_SECTIONS:
+        raise InputError(f"more than {MAX_SECTIONS} {what}: no kernel")
     if size != form.size or offset + size * count > len(data):
         raise InputError(f"a damaged ELF file: no room for its {what}")
     yield from form.iter_unpack(bytes(data[offset : offset + size * count]))
@@ -140,7 +144,7 @@ def _symbols(
     if table is None:
         return ()
     _, _, _, _, offset, size, link, *_ = table
-    if size > MAX_IMAGE or link >= len(headers) or headers[link][5] > MAX_IMAGE:
+    if size > MAX_SYMBOLS * _SYMBOL.size or link >= len(headers) or headers[link][5] > MAX_IMAGE:
         raise InputError("a damaged ELF file: its symbol table is impossible")
     raw = _piece(data, offset, size - size % _SYMBOL.size, "the symbol table")
     names = _piece(data, headers[link][4], headers[link][5], "the table of symbol names")

@@ -4,25 +4,32 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
+from ...errors import InputError
 from .certainty import Judge
+from .code import Text
 from .coverage import Coverage
 from .model import Cover, Doubt, Finding, Hit, Kernel, Places, Report
 from .paravirt import Paravirt, find_paravirt
 from .records import Records, read_records
-from .sweep import Scan, Sweeper, cut
+from .sweep import HITS_MAX, Scan, Sweeper, cut
 
 
 def lint(kernel: Kernel) -> Report:
-    """Return every instruction of ``kernel`` that matters when it runs deprivileged, and what covers it."""
+    """Return every instruction of ``kernel`` that matters when it runs deprivileged, and what covers it.
+
+    Raises:
+        InputError: there are more than any kernel has.
+    """
     records = read_records(kernel)
-    sweeper = Sweeper()
-    scans = [sweeper.scan(stretch) for stretch in cut(kernel, records.entries)]
+    scans = _sweep(kernel, records)
     places = Places(kernel)
     paravirt = find_paravirt(kernel, scans, places, records.sites)
     entries = records.entries | ({kernel.entry} if kernel.entry is not None else set())
-    judge = Judge(kernel, scans, entries)
+    judge = Judge(Text(kernel, scans), entries)
     doubts = judge.doubts()
-    coverage = Coverage(kernel, scans, judge, records, paravirt, places)
+    coverage = Coverage(judge, records, paravirt, places)
     copies = _Copies(records, places)
     findings = []
     for scan in scans:
@@ -39,19 +46,30 @@ def lint(kernel: Kernel) -> Report:
     )
 
 
+def _sweep(kernel: Kernel, records: Records) -> list[Scan]:
+    sweeper, scans, hits = Sweeper(), [], 0
+    for stretch in cut(kernel, records.entries):
+        scans.append(sweeper.scan(stretch))
+        hits += len(scans[-1].hits)
+        if hits > HITS_MAX:
+            raise InputError(f"more than {HITS_MAX} sensitive instructions: this is no kernel's code")
+    return scans
+
+
 class _Copies:
     """What the records say of an instruction besides covering it."""
 
     def __init__(self, records: Records, places: Places) -> None:
         self._fixups = records.fixups
-        self._alternatives = records.alternatives
+        self._alternatives = sorted((a for a in records.alternatives if a.length), key=lambda a: a.start)
         self._places = places
 
     def of(self, hit: Hit) -> str:
         """Return what is known of ``hit``; may be empty."""
-        for alternative in self._alternatives:
-            if alternative.start <= hit.address < alternative.start + alternative.length:
-                return f"copied to {self._places.text(alternative.site)} on CPUs with feature {alternative.feature}"
+        index = bisect_right(self._alternatives, hit.address, key=lambda a: a.start) - 1
+        found = self._alternatives[index] if index >= 0 else None
+        if found is not None and hit.address < found.start + found.length:
+            return f"copied to {self._places.text(found.site)} on CPUs with feature {found.feature}"
         return "has an exception fixup" if hit.address in self._fixups else ""
 
 

@@ -96,8 +96,10 @@ class Kernel:
     offset: int
     origin: str
     named: Mapping[str, Symbol] = field(init=False)
+    _starts: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_starts", tuple(section.address for section in self.sections))
         object.__setattr__(self, "named", {symbol.name: symbol for symbol in reversed(self.symbols)})
 
     def section(self, name: str) -> Section | None:
@@ -106,7 +108,8 @@ class Kernel:
 
     def section_at(self, address: int) -> Section | None:
         """Return the section that holds ``address``, or None."""
-        return next((section for section in self.sections if section.address <= address < section.end), None)
+        index = bisect_right(self._starts, address) - 1
+        return self.sections[index] if index >= 0 and address < self.sections[index].end else None
 
     def bytes_at(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes at ``address``; fewer, or none, where the image ends."""

@@ -14,7 +14,7 @@ from ...errors import InputError
 from .elf import read_elf
 from .kallsyms import find_kallsyms
 from .model import Kernel, Section, Symbol
-from .unpack import is_bzimage, unpack_bzimage
+from .unpack import MAX_UNPACKED, is_bzimage, unpack_bzimage
 
 MAX_FILE = 1 << 30
 _HEAD = 1024
@@ -65,6 +65,8 @@ def parse_kernel(data: bytes | memoryview) -> Kernel:
     if head.startswith(b"\x7fELF"):
         return _with_symbols(read_elf(data))
     if is_bzimage(head):
+        if len(data) > MAX_UNPACKED:
+            raise InputError(f"a bzImage of more than {MAX_UNPACKED >> 20} MiB: no 32-bit kernel")
         payload = unpack_bzimage(bytes(data))
         if payload.startswith(b"\x7fELF"):
             return _with_symbols(read_elf(payload, "an ELF file from a bzImage"))

@@ -18,6 +18,8 @@ from iced_x86 import Code, Decoder, Formatter, FormatterSyntax, Instruction
 from .model import Hit, Kernel, Stretch, Symbol
 from .rules import rules_by_code, segment_rule
 
+STRETCH_MAX = 1 << 20
+HITS_MAX = 20_000
 # No instruction holds so many zeros in a row: two bytes of opcode and operand, then a displacement and an immediate.
 _ZEROS = bytes(12)
 _MULTIBOOT_MAGIC, _MULTIBOOT_SEARCH = 0x1BADB002, 8192
@@ -138,7 +140,9 @@ class Sweeper:
                 hits += self._hit(instruction, data, start)
                 if code in self._far:
                     targets.append(instruction.far_branch32)
-        return Scan(stretch, tuple(hits), tuple(targets), count, flaw or _zeros(stretch, data))
+            if len(hits) > HITS_MAX:
+                break  # the caller refuses so many
+        return Scan(stretch, tuple(hits), tuple(targets), count, flaw or _zeros(stretch, data) or _too_long(data))
 
     def _hit(self, instruction: Instruction, data: bytes, start: int) -> Sequence[Hit]:
         code, address, size = instruction.code, instruction.ip32, instruction.len
@@ -149,6 +153,10 @@ class Sweeper:
             return ()
         text = self._formatter.format(instruction)
         return (Hit(address, data[address - start : address - start + size], text, rule),)
+
+
+def _too_long(data: bytes) -> str:
+    return f"more than {STRETCH_MAX >> 20} MiB without a symbol" if len(data) > STRETCH_MAX else ""
 
 
 def _zeros(stretch: Stretch, data: bytes) -> str:
