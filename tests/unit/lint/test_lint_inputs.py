@@ -152,6 +152,18 @@ def test_many_sections_of_the_same_bytes_are_not_all_read() -> None:
         parse_kernel(big[:32] + head + big[52:] + headers)
 
 
+@pytest.mark.parametrize("pieces", [1, 50])
+def test_more_findings_than_any_kernel_has(pieces: int) -> None:
+    builder = Builder().text(*[Piece(f"f{at}", CLI * (30_000 // pieces)) for at in range(pieces)])
+    with pytest.raises(InputError, match="more than 10000 sensitive instructions"):
+        builder.lint()
+
+
+def test_a_stretch_too_long_for_a_function_is_in_doubt() -> None:
+    report = Builder().text(Piece("f", CLI + b"\x90" * (1 << 20) + RET)).lint()
+    assert one(report, "f+0x0").doubt == "more than 1 MiB without a symbol"
+
+
 def test_without_section_headers_the_segments_are_read() -> None:
     data = patched(small(), 32, bytes(4))
     report = lint(parse_kernel(patched(data, 48, bytes(4))))

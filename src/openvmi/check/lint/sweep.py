@@ -19,7 +19,7 @@ from .model import Hit, Kernel, Stretch, Symbol
 from .rules import rules_by_code, segment_rule
 
 STRETCH_MAX = 1 << 20
-HITS_MAX = 20_000
+HITS_MAX = 10_000
 # No instruction holds so many zeros in a row: two bytes of opcode and operand, then a displacement and an immediate.
 _ZEROS = bytes(12)
 _MULTIBOOT_MAGIC, _MULTIBOOT_SEARCH = 0x1BADB002, 8192
