@@ -12,7 +12,7 @@ import click
 
 from ..errors import ExitCode, HarnessError
 
-PACKAGES = ("click", "pyelftools", "qemu.qmp", "rich")
+PACKAGES = ("click", "iced-x86", "pyelftools", "qemu.qmp", "rich")
 _OLDEST_PYTHON = (3, 11)
 # a noisy kernel's log, and the images that a build writes
 _SPACE = 64 << 20

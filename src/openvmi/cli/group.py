@@ -33,6 +33,8 @@ COMMANDS = {
     "diff": "compare two traces or counts; exit code 1 when they differ",
     "replay": "feed a trace to a hypervisor written in Python, with no kernel",
     "rom": "build, explain and verify ROM images",
+    "check": "hold a ROM image to the interface",
+    "lint": "list what in a kernel traps or misbehaves below CPL 0",
     "abi": "explain the interface, call by call",
     "doctor": "what is here, what is missing, and the line that mends it",
     "completion": "print the line that completes commands in your shell",

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``openvmi check``: a ROM image held to the interface. The work is :mod:`openvmi.check`'s; here are files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..errors import ExitCode, InputError, UsageError
+from ._output import Output, refuse_overwriting
+from .rom import read
+
+
+@click.group()
+def command() -> None:
+    """Hold a ROM image to the interface."""
+
+
+@command.command(short_help="Judge a ROM image: layout, answers, and every call, executed.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as JSON.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as JUnit XML.")
+@click.option("--tap", is_flag=True, help="Write TAP instead of text.")
+@click.option("-v", "--verbose", is_flag=True, help="A line for each call, too.")
+def rom(file: Path, json_file: Path | None, junit: Path | None, tap: bool, verbose: bool) -> None:
+    """Judge FILE, a VMI ROM image, by the interface's tables.
+
+    Its layout is read, its two jump points are called, and every call that it serves is executed in an emulated CPU
+    against the call's contract.
+
+    Exit code: 0 it conforms, 1 it breaks a rule, 2 not readable, or not an option ROM.
+    """
+    from ..check.rom import check_rom, formats
+
+    if [str(json_file), str(junit)].count("-") + tap > 1:
+        raise UsageError("one report alone can go to stdout", where="--tap, --json -, --junit -")
+    data = read(file)
+    refuse_overwriting({"--json": json_file, "--junit": junit}, [file])
+    outputs = [None if path is None else Output(path) for path in (json_file, junit)]
+    try:
+        report = check_rom(data)
+    except InputError as error:
+        raise InputError(error.what, where=str(file), help=error.help) from error
+    content = json.dumps({"file": str(file), **report.as_dict()}, indent=2) + "\n"
+    for output, written in zip(outputs, (content, formats.junit(report, str(file))), strict=True):
+        if output is not None:
+            output.write(written.encode(errors="replace"))
+    if tap:
+        click.echo(formats.tap(report), nl=False)
+    elif not any(output is not None and output.to_stdout for output in outputs):
+        click.echo(formats.text(report, str(file), every_call=verbose), nl=False)
+    if not report.passed:
+        click.get_current_context().exit(int(ExitCode.NOT_FINE))
