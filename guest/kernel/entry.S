@@ -243,10 +243,15 @@ sysenter_bad_stack:
 	.popsection
 
 /* switch_stacks(from EAX, to EDX): saves the callee-saved registers and ESP of one process, goes on as the other.
- * Returns, later, in the context of whoever switches back. Interrupts off, scheduler lock held. */
+ * Returns, later, in the context of whoever switches back. Interrupts off, scheduler lock held.
+ * A gate, unlike entry_sysenter, keeps AC and ID; SYSEXIT would hand them to the process that is switched to, unless what
+ * restores the interrupt mask happened to be POPF. */
 	.balign 16
 	.globl switch_stacks
 switch_stacks:
+	pushfl
+	andl $(EFLAGS_IF | EFLAGS_IOPL), (%esp)
+	popfl
 	pushl %ebp
 	pushl %ebx
 	pushl %esi

@@ -267,8 +267,9 @@ static CDECL void sleep_for(void *milliseconds)
 	leave(clock_us() - start < (u64)ADDRESS(milliseconds) * 1000);
 }
 
-/* Whether three sleepers ended in the order of their naps; `enough`: and each had slept for as long as it should. */
-static bool sleep_in_order(bool *enough)
+/* Whether three sleepers ended in the order of their naps, each `times` as long; `enough`: and each had slept for as long
+ * as it should. */
+static bool sleep_in_order(u32 times, bool *enough)
 {
 	static const u32 naps[] = {45, 25, 5}; /* far apart: a tick may be 10 ms */
 	s32 pids[ARRAY_SIZE(naps)], status;
@@ -277,7 +278,7 @@ static bool sleep_in_order(bool *enough)
 	for (u32 i = 0; i < ARRAY_SIZE(naps); i++) {
 		pids[i] = spawn();
 		if (pids[i] == 0)
-			sleep_for(POINTER(void, naps[i]));
+			sleep_for(POINTER(void, naps[i] * times));
 	}
 	for (u32 i = ARRAY_SIZE(naps); i-- > 0;) {
 		status = -1;
@@ -287,13 +288,13 @@ static bool sleep_in_order(bool *enough)
 	return in_order;
 }
 
-/* A busy host may hold a virtual CPU for longer than the naps differ: the order gets more than one chance. */
+/* A busy host may hold a virtual CPU for longer than the naps differ: then they differ by more. */
 void check_sleep(void)
 {
 	bool enough = true, in_order = false;
 
 	for (u32 attempt = 0; attempt < 5 && !in_order; attempt++)
-		in_order = sleep_in_order(&enough);
+		in_order = sleep_in_order(1U << attempt, &enough);
 	check(in_order, "the shortest sleep ends first");
 	check(enough, "slept long enough");
 }

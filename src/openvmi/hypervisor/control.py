@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from ..abi import Call
-from ..abi.wire import Mode
+from ..abi.wire import GuestState, Mode
 from ..errors import ExitCode, HarnessError, InputError, OpenVmiError, UsageError
 from . import control_wire as wire
 from .control_wire import Lines, Message
@@ -184,7 +185,8 @@ class ControlServer:
 
     def _detach(self) -> Message:
         session, gone = self._session, self._session.hypervisor
-        before = self._native or Fingerprint(self._take().text, "")
+        before = self._native or Fingerprint("", "")
+        before = replace(before, text=before.text or self._take().text)
         if self._tracer is not None:
             tracer = self._tracer
             self._end_trace(tracer)
@@ -268,7 +270,8 @@ class ControlServer:
         """Remember what a machine looks like in which all is native."""
         modes: Iterable[Mode] = map(self._session.link.mode, self._session.switchable)
         if self._native is None and all(mode is Mode.NATIVE for mode in modes):
-            self._native = self._take()
+            silent = self._session.link.guest_state is GuestState.SILENT  # it will still patch its code
+            self._native = replace(self._take(), text="") if silent else self._take()
 
     def _take(self) -> Fingerprint:
         if not self._looked:

@@ -24,6 +24,7 @@ from .sites import restore
 
 _UNPACKED: Final = 64 << 20
 _PIECE: Final = 1 << 16  # copied at once, while the brain waits for the interpreter
+_LOOKS: Final = 8  # a guest may change its code all the time
 _HEADERS: Final = 4096
 _LOAD = 1
 _EXECUTABLE = 4
@@ -80,15 +81,27 @@ def _bytes(link: Link, place: tuple[int, int]) -> bytes:
 
 
 def _hash(link: Link, ram: PhysicalMemory, text: Range) -> str:
-    """Hash the kernel's code, with the sites that the payload switches as the kernel's own patcher left them."""
+    """Hash the kernel's code, with the sites that the payload switches as the kernel's own patcher left them.
+
+    A CPU may be at work on a site, four bytes of which are not one for us who look on: so once more, until it is the same.
+    """
     code = bytearray()
     try:
-        for start in range(0, text.size, _PIECE):
-            code += ram.read(text.address + start, min(_PIECE, text.size - start))
+        for _ in range(_LOOKS):
+            before, code = code, _code(link, ram, text)
+            if code == before:
+                break
     except UsageError:
         return ""  # the file says what the machine has no memory for
-    restore(code, text.address + link.low_base, link.sites(), link.stubs)
     return hashlib.sha256(code).hexdigest()
+
+
+def _code(link: Link, ram: PhysicalMemory, text: Range) -> bytearray:
+    code = bytearray()
+    for start in range(0, text.size, _PIECE):
+        code += ram.read(text.address + start, min(_PIECE, text.size - start))
+    restore(code, text.address + link.low_base, link.sites(), link.stubs)
+    return code
 
 
 def find_text(kernel: Path) -> Range | None:

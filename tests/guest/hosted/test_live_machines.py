@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ def is_running(pid: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     return False
+
+
+def all_gone(pids: list[int]) -> bool:
+    return not any(map(is_running, pids))
 
 
 @contextmanager
@@ -280,6 +285,57 @@ def test_a_killed_trace_leaves_no_qemu_and_a_file_that_reads(tmp_path: Path) -> 
     assert done.returncode == 0
     assert "the last records may not be in it" in done.stderr or "stops within" in done.stderr
     assert openvmi("ps").stdout == ""
+
+
+KILLED_WHILE = {
+    "attached": ["attach", "--hypervisor"],
+    "detaching": ["detach"],
+    "switching": ["switch", "all=trace"],
+}
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.parametrize("doing", KILLED_WHILE)
+def test_a_machine_that_is_killed_at_any_moment_leaves_no_qemu(doing: str, cpus: int, tmp_path: Path) -> None:
+    moments = random.Random(f"{doing}{cpus}")  # noqa: S311 - a test
+    policy = tmp_path / "policy.py"
+    policy.write_text(POLICY)
+    for _ in range(3):
+        with running(cpus=cpus, init="loop=60") as machine:
+            assert openvmi("attach", "--hypervisor", policy).returncode == 0
+            qemus = children(machine.pid)
+            assert qemus
+            words = [*KILLED_WHILE[doing], *([str(policy)] if doing == "attached" else [])]
+            with subprocess.Popen([*OPENVMI, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as other:
+                time.sleep(moments.uniform(0.05, 0.3))  # it may be before, within or after
+                machine.kill()
+                machine.wait(5)
+                _, said = other.communicate(timeout=10)
+            assert b"Traceback" not in said
+            until(partial(all_gone, qemus), 5)
+        assert openvmi("ps").stdout == ""
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_trace_that_is_killed_at_any_moment_reads(cpus: int, tmp_path: Path) -> None:
+    moments = random.Random(cpus)  # noqa: S311 - a test
+    file = tmp_path / "killed.vmitrace"
+    command = [*OPENVMI, "trace", "-o", str(file), "--", "--cpus", str(cpus), "--append", "-- loop=60"]
+    for _ in range(4):
+        file.unlink(missing_ok=True)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            until(file.exists)
+            qemus = children(process.pid)
+            time.sleep(moments.uniform(0.0, 0.7))
+            process.kill()
+            process.wait(5)
+        until(partial(all_gone, qemus), 5)
+        if file.stat().st_size > 100_000:
+            found, complete = totals(file)
+            assert not complete
+            assert sum(each.missing for each in found.values()) == 0
+        else:  # not even its head need be there
+            assert openvmi("trace", "--read", file).returncode in {0, 2}
 
 
 def test_a_killed_tracer_leaves_the_machine_as_it_was(tmp_path: Path) -> None:

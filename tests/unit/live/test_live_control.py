@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openvmi.abi import Call, wire
-from openvmi.abi.wire import Mode
+from openvmi.abi.wire import GuestState, Mode
 from openvmi.errors import HarnessError, InputError, UsageError
 from openvmi.hypervisor import control, control_wire
 from openvmi.hypervisor.control import ControlServer
@@ -30,7 +30,7 @@ from openvmi.hypervisor.fingerprint import Range, find_text
 from openvmi.hypervisor.link import Link
 from openvmi.hypervisor.session import Session
 
-from .wired import Cpu, FakeSession, Wired
+from .wired import HEADER, Cpu, FakeSession, Wired
 
 POLICY = """
 from openvmi.hypervisor.base import Hypervisor
@@ -115,6 +115,7 @@ def test_the_text_of_a_kernel_is_part_of_what_is_compared(
 ) -> None:
     (tmp_path / "kernel").write_bytes(elf())
     assert find_text(tmp_path / "kernel") == Range(0x1000, 0x300)
+    wired.link.words[HEADER["guest_state"]] = GuestState.ACTIVE
     with ControlServer(cast("Session", session), "elf"), ControlClient("elf") as client:
         client.ask(op="attach", hypervisor=str(policy))
         same = cast("dict[str, Any]", client.ask(op="detach"))["fingerprints"]["text"]
@@ -124,6 +125,19 @@ def test_the_text_of_a_kernel_is_part_of_what_is_compared(
         other = cast("dict[str, Any]", client.ask(op="detach"))["fingerprints"]["text"]
         assert other[0] == same[0] != other[1]
     assert not wired.link.fault
+
+
+def test_the_text_of_a_kernel_that_has_not_asked_yet_is_still_to_change(
+    session: FakeSession, wired: Wired, policy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "kernel").write_bytes(elf())
+    with ControlServer(cast("Session", session), "early"), ControlClient("early") as client:
+        client.ask(op="attach", hypervisor=str(policy))
+        session.machine.ram.bytes[0x1200] ^= 1
+        wired.link.words[HEADER["guest_state"]] = GuestState.ACTIVE
+        prints = cast("dict[str, Any]", client.ask(op="detach"))["fingerprints"]
+        assert prints["text"][0] == prints["text"][1] != ""
+        assert prints["dispatch"][0] == prints["dispatch"][1] != ""
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

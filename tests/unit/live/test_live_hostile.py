@@ -35,7 +35,7 @@ from openvmi.trace.event import Event, pack
 from openvmi.trace.live import LiveTrace
 from openvmi.trace.top import Top, render
 
-from .wired import HEADER, RING, Cpu, FakeSession, Named, Wired
+from .wired import HEADER, RING, Cpu, FakeRam, FakeSession, Named, Wired
 
 LONG: Final = 2.0
 """Seconds that one step of ours may take on a busy host; most take a thousandth of that."""
@@ -372,6 +372,31 @@ def test_what_others_are_told_is_always_an_answer(
         assert client.ask(op="status")["ok"]
         prints = cast("dict[str, Any]", other.ask(op="detach"))["fingerprints"]
         assert all(len(each) in {0, 64} for both in prints.values() for each in both)
+
+
+class Changing(FakeRam):
+    """Memory in which somebody is at work: a word is read as half of what it will be, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.reads = 0
+
+    def read(self, address: int, length: int) -> bytes:
+        self.reads += 1
+        data = bytearray(super().read(address, length))
+        if self.reads <= self.times:
+            data[5:7] = self.reads.to_bytes(2, "little")
+        return bytes(data)
+
+
+def test_a_site_that_is_read_while_it_is_written_is_read_again(wired: Wired) -> None:
+    settled = take(wired.link, FakeRam(), TEXT)
+    assert take(wired.link, Changing(1), TEXT) == settled
+    assert take(wired.link, Changing(3), TEXT) == settled
+    restless = Changing(1 << 15)
+    assert take(wired.link, restless, TEXT) != settled
+    assert restless.reads < 20
 
 
 def test_a_mailbox_is_a_cache_line_in_which_every_word_is_the_guests() -> None:
