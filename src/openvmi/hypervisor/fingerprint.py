@@ -83,7 +83,7 @@ def _bytes(link: Link, place: tuple[int, int]) -> bytes:
 def _hash(link: Link, ram: PhysicalMemory, text: Range) -> str:
     """Hash the kernel's code, with the sites that the payload switches as the kernel's own patcher left them.
 
-    A CPU may be at work on a site, whose bytes do not change at once for us who look on: so again, until it is the same.
+    A CPU may be at work on a site, whose bytes do not change at once for who looks on: so again, until it is the same.
     """
     code = bytearray()
     try:
