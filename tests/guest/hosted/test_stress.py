@@ -184,6 +184,7 @@ class Stress:
             time.sleep(0.01)  # what was under way
 
 
+@pytest.mark.timeout(2 * SECONDS + 100)
 @pytest.mark.parametrize("cpus", [1, 2])
 @pytest.mark.parametrize("kernel", ["guest.elf", "guest-pae.elf"])
 def test_changes_of_all_kinds_under_stress(kernel: str, cpus: int) -> None:
