@@ -7,10 +7,11 @@
  *     DisableInterrupts    fa 0f 1f 40 dd    cli ; nopl dd(%eax)
  *     EnableInterrupts     fb 0f 1f 40 dd    sti ; nopl dd(%eax)
  *     GetInterruptMask     9c 58 f6 c0 dd    pushf ; pop %eax ; test $dd, %al
- *     SetInterruptMask     50 9d f6 c0 dd    push %eax ; popf ; test $dd, %al
+ *     SetInterruptMask     50 9d 90 3c dd    push %eax ; popf ; nop ; cmp $dd, %al
  *
  * With e8 for a first byte the other four are a displacement, and `dd` is chosen so that it leads into the mirror, where a
- * jump to the stub lies. So one byte switches a site, at once and whole, whoever runs there: a CPU that stands between two
+ * jump to the stub lies: the three kinds lie megabytes apart there, more than a kernel's code is long, so that two sites
+ * don't want the same place. One byte switches a site, at once and whole, whoever runs there: a CPU that stands between two
  * of the instructions finds the second unchanged. Sites are written to through a page of our own (WIRE_WINDOWS), since the
  * guest's text may be read-only.
  */
@@ -245,5 +246,5 @@ site_codes:
     .long 0xfb401f0f
     .long 0xfa401f0f
     .long 0x9cc0f658
-    .long 0x50c0f69d
+    .long 0x503c909d
     .size site_codes, . - site_codes

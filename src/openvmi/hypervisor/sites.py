@@ -24,7 +24,7 @@ _FORMS: Final[Mapping[Call, tuple[int, int]]] = {
     Call.EnableInterrupts: (0xFB, 0x401F0F),
     Call.DisableInterrupts: (0xFA, 0x401F0F),
     Call.GetInterruptMask: (0x9C, 0xC0F658),
-    Call.SetInterruptMask: (0x50, 0xC0F69D),
+    Call.SetInterruptMask: (0x50, 0x3C909D),
 }
 FLAG_CALLS: Final = frozenset(_FORMS)
 """The calls whose sites become instructions: 29 to 32."""

@@ -114,6 +114,9 @@ def test_what_the_layer_is_for_is_covered(layered: Report) -> None:
         ("boot_high", "hlt"),  # if kernel_main() returns
         ("entry_sysenter", "pushf"),  # clears what a user left in the flags, and is right with IF untouched
         ("entry_sysenter", "popf"),
+        ("switch_stacks", "pushf"),  # the flags of the process that goes, with interrupts off on both sides
+        ("switch_stacks", "popf"),
+        ("ap_entry", "hlt"),  # of a CPU that comes too late, for good
         ("begin_panic", "cpuid"),  # which CPU panics
         ("paravirt_patch", "cpuid"),  # serialises
         ("paravirt_patch", "mov-from-cr"),  # while VMI is not on

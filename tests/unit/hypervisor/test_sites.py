@@ -30,7 +30,7 @@ def decoded(code: bytes, address: int) -> list[str]:
         (Call.EnableInterrupts, ["sti", "nop"]),
         (Call.DisableInterrupts, ["cli", "nop"]),
         (Call.GetInterruptMask, ["pushfd", "pop", "test"]),
-        (Call.SetInterruptMask, ["push", "popfd", "test"]),
+        (Call.SetInterruptMask, ["push", "popfd", "nop", "cmp"]),
     ],
 )
 @given(address=addresses)
@@ -82,6 +82,19 @@ def test_what_is_no_site_is_let_be(base: int, filler: bytes, sites: dict[int, Ca
     code = bytearray(filler)
     restore(code, base, here, dict.fromkeys(FLAG_CALLS, 0))
     assert code == filler or any(form in filler for form in known)
+
+
+@given(
+    one=addresses,
+    distance=st.integers(5, 3 << 20),
+    kinds=st.tuples(calls, calls),
+)
+def test_two_sites_of_a_kernel_never_want_the_same_place(one: int, distance: int, kinds: tuple[Call, Call]) -> None:
+    places = []
+    for address, call in zip((one, one + distance), kinds, strict=True):
+        displacement = struct.unpack("<I", forms(address, call)[1][1:])[0]
+        places.append(address + SIZE + displacement & 0xFFFFFFFF)
+    assert abs(places[0] - places[1]) >= SIZE
 
 
 def test_stubs_are_found_in_the_payload() -> None:
