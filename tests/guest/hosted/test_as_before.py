@@ -10,8 +10,8 @@ the second machine some sites remain calls until the measurements. Each measurem
 is why its batches are compared and not the whole boot. A timer interrupt falls into other batches than it did, since
 the checks took more instructions: the medians hold none of them.
 
-Both make the same checks, once: what a switch or a fork costs depends on where in the kernel's table processes lie, and so
-on how many there have been.
+Both make the same checks, once: what a switch or a fork costs depends on where in the kernel's table processes lie, and
+so on how many there have been.
 """
 
 from __future__ import annotations
