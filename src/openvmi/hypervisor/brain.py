@@ -161,20 +161,23 @@ class Brain:
     def settle(self, seconds: float) -> list[int]:
         """Answer until no CPU waits or is about to, in the brain's thread; return the CPUs that still are after a time.
 
-        Not for the CPU whose call is being answered right now, when it is that call's handler that asks.
+        Not for the CPU whose call is being answered right now, when it is that call's handler that asks. One that asks
+        again after an answer has gone on: it has read the modes of now.
         """
         until = time.monotonic() + seconds
         words, before, asked_by = self._link.words, self._held, self._cpu
         self._held = before | {asked_by}
-        busy = [-1]
+        busy, gone_on = [-1], set[int]()
         while busy and time.monotonic() <= until:
             busy = []
             for cpu, box in self._boxes:
                 state = words[box]
                 if state & 1 and cpu not in self._held:
-                    busy.append(cpu)
+                    if cpu not in gone_on:
+                        busy.append(cpu)
                     if state & WIRE_PHASE_MASK == Phase.REQUEST:
                         self._answer(cpu, box, state)
+                        gone_on.add(cpu)
         self._held, self._cpu = before, asked_by
         return busy
 

@@ -171,17 +171,18 @@ class Stress:
         return sum(self.session.link.counts().values()), brain.answered + self.trace.records + self.trace.lost
 
     def balance(self, before: tuple[int, int], *, counting: bool) -> None:
-        """Compare what was counted with what came, when it was all traced or asked."""
-        until = time.monotonic() + 5
+        """Compare what was counted with what came, when it was all traced or asked; else wait until no more comes."""
+        until, last = time.monotonic() + 5, -1
         while self.going():
             counted, came = (now - then for now, then in zip(self.books(), before, strict=True))
-            if counted == came or counting:
+            if counted == came or (counting and came == last):
                 self.calls += came
                 return
             if time.monotonic() > until:
                 self.errors.append(f"round {self.rounds}: {counted} calls were counted, and {came} came")
                 return
-            time.sleep(0.01)  # what was under way
+            last = came
+            time.sleep(0.05)  # what was under way
 
 
 @pytest.mark.timeout(2 * SECONDS + 100)

@@ -120,6 +120,24 @@ def test_a_cpu_that_never_stops_filling_its_mailbox_is_named_and_not_waited_for(
     assert time.monotonic() - began < 1
 
 
+def test_a_cpu_that_asks_again_at_once_has_gone_on(wired: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+    wired.board.attach(Named(1))
+    cpus, answer, ended = [Cpu(wired, 0), Cpu(wired, 1)], wired.brain._answer, threading.Event()
+
+    def ask_again(index: int, box: int, state: int) -> None:
+        answer(index, box, state)
+        if not ended.is_set():
+            cpus[index].post(Call.GetCR2)
+
+    monkeypatch.setattr(wired.brain, "_answer", ask_again)
+    for cpu in cpus:
+        cpu.post(Call.GetCR2)
+    change = wired.board.attach(Named(2))
+    ended.set()
+    assert not change.outstanding
+    assert change.took < 0.04
+
+
 def test_a_handler_may_detach_its_own_hypervisor(wired: Wired) -> None:
     class Once(Named):
         def get_cr2(self, vcpu: Vcpu) -> Answer:
