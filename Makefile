@@ -25,8 +25,8 @@ test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters,
 	$(BIN)/python -m pytest tests/command tests/object tests/house tests/guest || status=1; \
 	exit $$status
 
-unit: $(STAMP) ## the unit tests alone: seconds, no QEMU, no compiler
-	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit
+unit: $(STAMP) ## the unit tests but for the long ones: seconds, no QEMU, no compiler
+	$(BIN)/python -m pytest -n 2 -m 'not long' tests/unit
 
 lint: $(STAMP) ## format and lint what is here
 	$(BIN)/ruff format && $(BIN)/ruff check --fix && $(BIN)/mypy

@@ -16,11 +16,26 @@ from hypothesis import settings
 # What may be missing even where everything is required, by the first word of the reason.
 EXPECTED_SKIPS = frozenset({"ia32:"})
 
+# Unit tests that execute ROM images, read whole kernels, play a hostile guest with threads, or wait for processes.
+LONG = (
+    *("/unit/check/", "/unit/lint/", "/unit/live/", "/unit/hosted/", "/unit/trace/"),
+    *(f"/unit/machine/test_{name}.py" for name in ("endings", "early", "engine", "plugin", "robust")),
+)
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
     """Prepare the process: a busy machine is no failure of an example."""
     settings.register_profile("openvmi", deadline=None)
     settings.load_profile("openvmi")
+    config.addinivalue_line("markers", "long: a unit test that takes its time; `make unit` leaves it out")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is long."""
+    for item in items:
+        path = item.path.as_posix()
+        if any(place in path for place in LONG):
+            item.add_marker("long")
 
 
 def pytest_runtest_setup() -> None:
