@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x069a8a32
+#define VMI_WIRE_HASH 0x2230fbc7
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -37,14 +37,14 @@
 #define VMI_WIRE_CPUS_OFFSET        0x40000     /* areas of the CPUs, one after the other */
 #define VMI_WIRE_CPU_SIZE           0x1000      /* of each: a mailbox, a ring's header, counters */
 #define VMI_WIRE_CPU_RING           0x40        /* offset of the ring's header in a CPU's area; the mailbox is at 0 */
-/* offset of the counters in a CPU's area: WIRE_CALLS numbers of 64 bits */
+/* offset of the counters in a CPU's area: WIRE_CALLS words, each counted up by its own CPU modulo 2^32 */
 #define VMI_WIRE_CPU_COUNTERS       0x100
 /* a page of each CPU through which it writes to a site: its page table entry says where */
 #define VMI_WIRE_WINDOWS_OFFSET     0x80000
 #define VMI_WIRE_RINGS_OFFSET       0x100000    /* records of the rings; where each begins is in its header */
 /* 16 MiB of jumps to stubs, one where the displacement of each site leads when its first byte is that of a call */
 #define VMI_WIRE_MIRROR_OFFSET      0x1000000
-#define VMI_WIRE_SITE_BATCH         8           /* sites that are switched while the guest waits */
+#define VMI_WIRE_SITE_BATCH         4           /* sites that are switched while the guest waits */
 /* bit of a mode: whoever makes this call switches a batch of sites first */
 #define VMI_WIRE_MODE_WORK          0x80
 #define VMI_WIRE_RING_ONE           0x40000     /* records of the ring where there is one CPU */

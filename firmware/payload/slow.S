@@ -29,20 +29,14 @@
     shll $5, %eax                               ; \
     addl RING(base)(%ebp), %eax                 ; \
     movl %eax, %ebp
-#define COUNT_CALL                                \
-    lock incl COUNTER(0)(%ebp, %ecx, 8)         ; \
-    jnz 1f                                      ; \
-    lock incl COUNTER(0) + 4(%ebp, %ecx, 8)     ; \
-1:
+#define COUNT_CALL lock incl COUNTER(0)(%ebp, %ecx, 4)
 #else
 #define FIND_RECORD                               \
     orl $(VMI_WIRE_RECORD_CALL << 16), %ecx     ; \
     andl $(VMI_WIRE_RING_ONE - 1), %eax         ; \
     shll $5, %eax                               ; \
     leal VMI_WIRE_BASE + VMI_WIRE_RINGS_OFFSET(%eax), %ebp
-#define COUNT_CALL                                \
-    addl $1, COUNTER(0)(%ebp, %ecx, 8)          ; \
-    adcl $0, COUNTER(0) + 4(%ebp, %ecx, 8)
+#define COUNT_CALL incl COUNTER(0)(%ebp, %ecx, 4)
 #endif
 
 /* payload_slow. In: [ESP] return address in the stub, [ESP+4] call number, above it the stack as the guest's call left it;

@@ -40,11 +40,13 @@
 #define SYS_mknod 14
 #define SYS_sync 36
 #define SYS_mkdir 39
+#define SYS_pipe 42
 #define SYS_ioctl 54
 #define SYS_fcntl 55
 #define SYS_uname 122
 #define SYS_personality 136
 #define SYS_sched_setscheduler 156
+#define SYS_pread64 180
 #define SYS_sched_getaffinity 242
 
 /* Ours: Linux answers -ENOSYS, which is how a program tells the two apart. */

@@ -15,8 +15,10 @@
 #define PAUSE_TICKS 400000 /* twice the time that openvmi.hypervisor.brain spins */
 
 static u8 source[PAGE] ALIGNED(4096), target[PAGE] ALIGNED(4096);
-static u32 area;    /* protect: the mapping */
-static s32 partner; /* switch: the other process */
+static u32 area, area_length; /* protect: the mapping, and what is changed of it */
+static s32 partner; /* switch, pipe: the other process */
+static s32 there[2], back[2]; /* pipe: what the other process reads, and what it writes */
+static s32 file;	      /* read-4k */
 static volatile u32 sink;
 
 /* ---- system calls ---- */
@@ -40,6 +42,23 @@ static u64 batch_sysenter(u32 ops)
 		fast_call0(SYS_getppid);
 	return ticks_now() - start;
 }
+
+static const char *prepare_read(void)
+{
+	file = call3(SYS_open, ADDRESS(program_path("init")), 0, 0);
+	return file >= 0 && call5(SYS_pread64, (u32)file, ADDRESS(target), PAGE, 0, 0) == PAGE ? NULL : "no-file-to-read";
+}
+
+static u64 batch_read(u32 ops)
+{
+	u64 start = ticks_now();
+
+	while (ops--)
+		call5(SYS_pread64, (u32)file, ADDRESS(target), PAGE, 0, 0);
+	return ticks_now() - start;
+}
+
+static void finish_read(void) { call1(SYS_close, (u32)file); }
 
 /* ---- processes ---- */
 
@@ -77,6 +96,42 @@ static void finish_switch(void)
 	call2(SYS_kill, (u32)partner, SIGKILL);
 	wait_for(partner);
 	set_policy(SCHED_OTHER, 0);
+}
+
+/* Another process that sends back what it is sent. */
+static const char *prepare_pipe(void)
+{
+	u8 byte;
+
+	if (call1(SYS_pipe, ADDRESS(there)) < 0 || call1(SYS_pipe, ADDRESS(back)) < 0)
+		return "no-pipe";
+	partner = spawn();
+	if (partner == 0)
+		while (call3(SYS_read, (u32)there[0], ADDRESS(&byte), 1) == 1)
+			call3(SYS_write, (u32)back[1], ADDRESS(&byte), 1);
+	return partner < 0 ? "no-process" : NULL;
+}
+
+static u64 batch_pipe(u32 ops)
+{
+	u64 start = ticks_now();
+	u8 byte = 0;
+
+	while (ops--) {
+		call3(SYS_write, (u32)there[1], ADDRESS(&byte), 1);
+		call3(SYS_read, (u32)back[0], ADDRESS(&byte), 1);
+	}
+	return ticks_now() - start;
+}
+
+static void finish_pipe(void)
+{
+	call2(SYS_kill, (u32)partner, SIGKILL);
+	wait_for(partner);
+	for (u32 i = 0; i < 2; i++) {
+		call1(SYS_close, (u32)there[i]);
+		call1(SYS_close, (u32)back[i]);
+	}
 }
 
 static u64 batch_fork_exit(u32 ops)
@@ -185,27 +240,32 @@ static u64 batch_rare(u32 ops)
 }
 
 /* A page without access on either side keeps the area apart from what the kernel could merge it with. */
-static const char *prepare_protect(void)
+static const char *prepare_area(u32 length)
 {
-	area = map((PROTECTED_PAGES + 2) * PAGE, READ_WRITE);
+	area_length = length;
+	area = map(length + 2 * PAGE, READ_WRITE);
 	protect(area, PAGE, PROT_NONE);
-	protect(area + (PROTECTED_PAGES + 1) * PAGE, PAGE, PROT_NONE);
-	touch(area + PAGE, PROTECTED_PAGES * PAGE);
+	protect(area + PAGE + length, PAGE, PROT_NONE);
+	touch(area + PAGE, length);
 	return NULL;
 }
+
+static const char *prepare_protect_page(void) { return prepare_area(PAGE); }
+
+static const char *prepare_protect(void) { return prepare_area(PROTECTED_PAGES * PAGE); }
 
 static u64 batch_protect(u32 ops)
 {
 	u64 start = ticks_now();
 
 	while (ops--) {
-		protect(area + PAGE, PROTECTED_PAGES * PAGE, PROT_READ);
-		protect(area + PAGE, PROTECTED_PAGES * PAGE, READ_WRITE);
+		protect(area + PAGE, area_length, PROT_READ);
+		protect(area + PAGE, area_length, READ_WRITE);
 	}
 	return ticks_now() - start;
 }
 
-static void finish_protect(void) { unmap(area, (PROTECTED_PAGES + 2) * PAGE); }
+static void finish_protect(void) { unmap(area, area_length + 2 * PAGE); }
 
 /* ---- signals, interrupts ---- */
 
@@ -281,12 +341,15 @@ static u64 batch_compute(u32 ops)
 const struct bench benches[] = {
 	{"null-int80", 2000, NULL, batch_int80, NULL, false},
 	{"null-sysenter", 2000, prepare_sysenter, batch_sysenter, NULL, false},
+	{"read-4k", 500, prepare_read, batch_read, finish_read, false},
 	{"switch", 200, prepare_switch, batch_switch, finish_switch, false},
+	{"pipe", 100, prepare_pipe, batch_pipe, finish_pipe, false},
 	{"fork-exit", 16, NULL, batch_fork_exit, NULL, false},
 	{"fork-exec", 8, prepare_fork_exec, batch_fork_exec, NULL, false},
 	{"map-touch-unmap", 1, NULL, batch_map, NULL, false},
 	{"page-fault", 256, NULL, batch_page_fault, NULL, false},
 	{"touch-unmap-rare", 8, NULL, batch_rare, NULL, true},
+	{"protect-page", 128, prepare_protect_page, batch_protect, finish_protect, false},
 	{"protect", 64, prepare_protect, batch_protect, finish_protect, false},
 	{"signal", 200, prepare_signal, batch_signal, finish_signal, false},
 	{"interrupt", 200, prepare_interrupt, batch_interrupt, NULL, false},

@@ -70,6 +70,14 @@ ALWAYS_INLINE s32 call4(u32 number, u32 a, u32 b, u32 c, u32 d)
 	return result;
 }
 
+ALWAYS_INLINE s32 call5(u32 number, u32 a, u32 b, u32 c, u32 d, u32 e)
+{
+	s32 result;
+
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
+	return result;
+}
+
 /* getppid through the kernel's fast entry; sysinfo_entry must not be 0. */
 ALWAYS_INLINE s32 fast_call0(u32 number)
 {

@@ -21,8 +21,18 @@ from .hypervisors import OWN
 
 UNITS = {"instructions": "instructions", "time": "ns", "boot": "ms"}
 BENCHMARKS = (
-    *("null-int80", "null-sysenter", "switch", "fork-exit", "fork-exec", "map-touch-unmap", "page-fault"),
-    *("touch-unmap-rare", "protect", "signal", "interrupt", "copy-4k", "compute"),
+    *("null-int80", "null-sysenter", "read-4k", "switch", "pipe", "fork-exit", "fork-exec"),
+    *(
+        "map-touch-unmap",
+        "page-fault",
+        "touch-unmap-rare",
+        "protect-page",
+        "protect",
+        "signal",
+        "interrupt",
+        "copy-4k",
+        "compute",
+    ),
 )
 """What our ``/init`` measures, in its order; a test holds the list against its source."""
 

@@ -206,6 +206,7 @@ class Brain:
         """Do the chores; say whether there is more. Whoever gave them is told of a failure by :attr:`failure`."""
         self.revive()
         self._link.settle()
+        self._link.tally(time.monotonic())
         try:
             return self._chores() is True
         except Exception as error:  # noqa: BLE001 - not ours; calls have to be answered all the same

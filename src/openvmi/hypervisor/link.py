@@ -38,6 +38,7 @@ _RECORD_WORDS: Final = WireRecord.SIZE // 4
 _SEQUENCE: Final = WireRecord.OFFSETS["sequence"] // 4
 _ENTRY: Final = 0x63  # present, writable, accessed, dirty
 _PATIENCE: Final = 1.0  # seconds for a record that was begun to be finished
+_TALLY: Final = 1.0  # seconds between two looks at the counters; 4 thousand million calls take longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +90,14 @@ class Link:
         if not 1 <= cpus <= wire.WIRE_CPUS_MAX:
             raise UsageError(f"the wire has room for 1 to {wire.WIRE_CPUS_MAX} CPUs", where=str(cpus))
         self.words = self.bytes.cast("I")
-        self._counters = self.bytes.cast("Q")
         self.cpus = cpus
         self.fault = ""
         self._rings = ring_size(cpus)
         self._tails = [1] * cpus
         self._waits: dict[int, tuple[int, float]] = {}
         self._unfinished = [0] * cpus
-        self._seen: dict[tuple[int, int], int] = {}
+        self._counted: dict[tuple[int, int], int] = {}
+        self._tally_due = 0.0
         self.stubs: dict[Call, int] = {}
         # modes are changed in any thread, and some bytes of theirs by reading them first
         self._changing = threading.RLock()
@@ -278,10 +279,21 @@ class Link:
         """Return how often ``call`` was counted (modes COUNT, TRACE and UPCALL), on one CPU or all."""
         if cpu is None:
             return sum(self.count(call, each) for each in range(self.cpus))
-        value = self._counters[(area(cpu) + wire.WIRE_CPU_COUNTERS) // 8 + call]
-        # between the halves' increments of a carry the number would go back
-        self._seen[cpu, call] = value = max(value, self._seen.get((cpu, call), 0))
-        return value
+        with self._changing:
+            counted = self._counted.get((cpu, call), 0)
+            counted += (self.words[(area(cpu) + wire.WIRE_CPU_COUNTERS) // 4 + call] - counted) % _WORD
+            self._counted[cpu, call] = counted
+        return counted
+
+    def tally(self, now: float) -> None:
+        """Look at the counters, if it is time to: they are counted modulo 2^32, so nobody may look away for long.
+
+        Args:
+            now: seconds of a monotonic clock.
+        """
+        if now >= self._tally_due:
+            self._tally_due = now + _TALLY
+            self.counts()
 
     def counts(self) -> dict[Call, int]:
         """Return how often each call was counted, those that were never left out."""

@@ -46,7 +46,7 @@ TEXT: Final = Range(0x1000, 0x800)
 READ: Final = [
     *HEADER.values(),
     *(area(cpu) // 4 + at for cpu in range(CPUS) for at in (*WORD.values(), *RING.values())),
-    *(area(cpu) // 4 + wire.WIRE_CPU_COUNTERS // 4 + at for cpu in range(CPUS) for at in range(2 * wire.WIRE_CALLS)),
+    *(area(cpu) // 4 + wire.WIRE_CPU_COUNTERS // 4 + at for cpu in range(CPUS) for at in range(wire.WIRE_CALLS)),
     *range(HEADER["modes"], HEADER["modes"] + wire.WIRE_CALLS // 4),
     *range(wire.WIRE_SITES_OFFSET // 4, wire.WIRE_SITES_OFFSET // 4 + 8),
     *(wire.WIRE_RINGS_OFFSET // 4 + at for at in range(32)),
