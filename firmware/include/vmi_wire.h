@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x2230fbc7
+#define VMI_WIRE_HASH 0xb5fe399c
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -123,7 +123,8 @@
 #define VMI_WIRE_HEADER_worker_OFFSET 100
 #define VMI_WIRE_HEADER_longest_OFFSET 104
 #define VMI_WIRE_HEADER_fetch_OFFSET 108
-#define VMI_WIRE_HEADER_unused1_OFFSET 112
+#define VMI_WIRE_HEADER_room_cycles_OFFSET 112
+#define VMI_WIRE_HEADER_unused1_OFFSET 116
 #define VMI_WIRE_HEADER_modes_OFFSET 128
 #define VMI_WIRE_HEADER_unused2_OFFSET 208
 #define VMI_WIRE_HEADER_paths_OFFSET 256
@@ -227,7 +228,8 @@ struct vmi_wire_header {
     unsigned int worker;                    /* written by the payload: 1 while a CPU switches sites */
     unsigned int longest;                   /* written by the payload: TSC ticks that the longest batch of sites took */
     unsigned int fetch;                     /* bytes that a CPU fetches at once, less one: a power of two up to a page's; sites must not cross */
-    unsigned char unused1[16];              /* 0 */
+    unsigned int room_cycles;               /* TSC ticks that a guest waits for room in a full ring; the payload makes it 0 when that was in vain */
+    unsigned char unused1[12];              /* 0 */
     unsigned char modes[80];                /* Mode of each call */
     unsigned char unused2[48];              /* 0 */
     unsigned char paths[80];                /* Path of each call */
@@ -262,6 +264,7 @@ VMI_AT(vmi_wire_header, cursor, VMI_WIRE_HEADER_cursor_OFFSET);
 VMI_AT(vmi_wire_header, worker, VMI_WIRE_HEADER_worker_OFFSET);
 VMI_AT(vmi_wire_header, longest, VMI_WIRE_HEADER_longest_OFFSET);
 VMI_AT(vmi_wire_header, fetch, VMI_WIRE_HEADER_fetch_OFFSET);
+VMI_AT(vmi_wire_header, room_cycles, VMI_WIRE_HEADER_room_cycles_OFFSET);
 VMI_AT(vmi_wire_header, unused1, VMI_WIRE_HEADER_unused1_OFFSET);
 VMI_AT(vmi_wire_header, modes, VMI_WIRE_HEADER_modes_OFFSET);
 VMI_AT(vmi_wire_header, unused2, VMI_WIRE_HEADER_unused2_OFFSET);

@@ -55,7 +55,7 @@ FUNCTION(payload_slow)
 .Lrecord:
     movl RING(head)(%ebp), %eax
     subl RING(stop)(%ebp), %eax
-    jns .Llost
+    jns .Lfull
     movl $1, %edx
     LOCK xaddl %edx, RING(head)(%ebp)
     movl %edx, %eax
@@ -80,6 +80,22 @@ FUNCTION(payload_slow)
     popl %eax
     popl %ebp
     ret $4
+.Lfull:                                 /* whoever takes records out is late: wait a while, if he wants that */
+    cmpl $0, %ss:HEADER(room_cycles)
+    je .Llost
+    rdtsc
+    pushl %eax
+1:  pause
+    movl RING(head)(%ebp), %eax
+    subl RING(stop)(%ebp), %eax
+    js 2f
+    rdtsc
+    subl (%esp), %eax
+    cmpl %ss:HEADER(room_cycles), %eax
+    jb 1b
+    movl $0, %ss:HEADER(room_cycles)
+2:  popl %eax
+    jmp .Lrecord
 .Llost:
     LOCK incl RING(lost)(%ebp)
     jmp .Lnative

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x2230FBC7
+WIRE_HASH: Final = 0xB5FE399C
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -144,6 +144,7 @@ class WireHeader(Record):
         worker: written by the payload: 1 while a CPU switches sites.
         longest: written by the payload: TSC ticks that the longest batch of sites took.
         fetch: bytes that a CPU fetches at once, less one: a power of two up to a page's; sites must not cross.
+        room_cycles: TSC ticks that a guest waits for room in a full ring; the payload makes it 0 when that was in vain.
         unused1: 0.
         modes: Mode of each call.
         unused2: 0.
@@ -152,7 +153,7 @@ class WireHeader(Record):
     """
 
     SIZE: ClassVar[int] = 512
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIIII16s80s48s80s176s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIIIII12s80s48s80s176s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "magic_low": 0,
@@ -183,7 +184,8 @@ class WireHeader(Record):
             "worker": 100,
             "longest": 104,
             "fetch": 108,
-            "unused1": 112,
+            "room_cycles": 112,
+            "unused1": 116,
             "modes": 128,
             "unused2": 208,
             "paths": 256,
@@ -219,7 +221,8 @@ class WireHeader(Record):
     worker: int = 0
     longest: int = 0
     fetch: int = 0
-    unused1: bytes = bytes(16)
+    room_cycles: int = 0
+    unused1: bytes = bytes(12)
     modes: bytes = bytes(80)
     unused2: bytes = bytes(48)
     paths: bytes = bytes(80)

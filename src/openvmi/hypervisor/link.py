@@ -137,7 +137,8 @@ class Link:
             trace_span=_WORD - 1,
             paths=_paths(paths),
             modes=bytes(wire.WIRE_CALLS),
-            unused1=bytes(16),
+            room_cycles=0,
+            unused1=bytes(12),
             unused2=bytes(48),
             unused3=bytes(176),
         )
@@ -331,6 +332,10 @@ class Link:
         self.words[_H["wait_cycles"]] = cycles
 
     # -- traces --
+
+    def wait_for_room(self, cycles: int) -> None:
+        """Let a guest whose ring is full wait for ``cycles`` TSC ticks, to 2^32-1; once in vain, and it is 0 again."""
+        self.words[_H["room_cycles"]] = cycles
 
     def drain(self, cpu: int) -> bytes:
         """Take the records that are ready in a CPU's ring: whole ones of 32 bytes, in their order; 16384 at most.

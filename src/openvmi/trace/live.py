@@ -4,7 +4,8 @@
 
 Two threads: whoever may not wait (the one that answers calls) takes records out of the rings, :meth:`LiveTrace.pump`;
 another writes and counts them. Between the two is a queue of limited size: when the disk can't keep up, records stay in
-the rings, and the payload counts what has no room there. So nothing is lost in silence.
+the rings. A guest whose ring is full waits a while; what has no room even then the payload counts. So a busy host loses
+nothing, and nothing is lost in silence.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ ROUND: Final = 1 << 14
 _WAITING: Final = 256 << 20  # bytes: a disk that stalls for most of a second
 _EMPTY: Final = 1 << 10  # bytes for an entry without records: a guest may say all the time that it lost one
 _PATIENCE: Final = 10.0
+ROOM_CYCLES: Final = 1 << 29
+"""TSC ticks, some 0.2 s, that a guest waits for room: many times what takes a ring's records out."""
 
 
 class Losses(Protocol):
@@ -44,6 +47,9 @@ class Rings(Protocol):
 
     def losses(self, cpu: int | None = None) -> Losses:
         """Return what did not reach us so far."""
+
+    def wait_for_room(self, cycles: int) -> None:
+        """Let a guest wait for room in a ring."""
 
 
 class LiveTrace:
@@ -82,6 +88,7 @@ class LiveTrace:
         self._taken = 0
         self._thread = threading.Thread(target=self._run, name="openvmi-trace", daemon=True)
         self._thread.start()
+        rings.wait_for_room(ROOM_CYCLES)
 
     @property
     def full(self) -> bool:
@@ -99,6 +106,7 @@ class LiveTrace:
         if self._given - self._taken > _WAITING:
             return 0
         most = 0
+        self._rings.wait_for_room(ROOM_CYCLES)
         for cpu in range(self._rings.cpus):
             records = self._rings.drain(cpu)
             most = max(most, len(records) // RECORD_SIZE)
@@ -115,6 +123,7 @@ class LiveTrace:
         until = time.monotonic() + _PATIENCE  # a guest that lies could give records for ever
         while time.monotonic() < until and (self._round() or self._given - self._taken > _WAITING):
             time.sleep(0)
+        self._rings.wait_for_room(0)
         self._queue.put(None)
         self._thread.join()
 

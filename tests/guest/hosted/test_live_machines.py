@@ -254,6 +254,33 @@ def test_what_is_traced_is_what_the_payload_counts(tmp_path: Path) -> None:
     assert totals(tmp_path / "t")[0][0].records == pump[0].records
 
 
+@pytest.mark.parametrize(("late", "waits"), [(0.12, 1), (0.7, 0)])
+def test_a_guest_waits_for_whoever_takes_records_out(
+    late: float, waits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not waits:
+        monkeypatch.setattr("openvmi.trace.live.ROOM_CYCLES", 0)
+    hypervisor = Hypervisor()
+    hypervisor.modes = dict.fromkeys(SWITCHABLE, Mode.TRACE)
+    config = MachineConfig(
+        kernel=images.path("guest.elf"), append="-- check", accel="tcg", timeout=60, expect_report=True
+    )
+    pump: list[LiveTrace] = []
+
+    def chores() -> None:
+        time.sleep(late)  # for longer than a ring has room
+        while pump and pump[0].pump():
+            pass
+
+    session = Session(hypervisor, config, chores=chores, period=0.002)
+    with TraceWriter(tmp_path / "t", TraceMeta()) as writer, session:
+        pump.append(LiveTrace(session.link, [writer]))
+        assert session.wait().ok
+        pump[0].finish()
+        assert pump[0].records + pump[0].lost == sum(session.link.counts().values())
+    assert (pump[0].lost == 0) == bool(waits)
+
+
 def test_only_the_first_so_many_of_some_calls_from_some_place(tmp_path: Path) -> None:
     file = tmp_path / "t"
     words = ["--calls", "SetPxE,SetCR3", "--where", "vmi_*", "--first", 500]
