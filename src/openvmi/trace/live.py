@@ -25,8 +25,8 @@ ROUND: Final = 1 << 14
 _WAITING: Final = 256 << 20  # bytes: a disk that stalls for most of a second
 _EMPTY: Final = 1 << 10  # bytes for an entry without records: a guest may say all the time that it lost one
 _PATIENCE: Final = 10.0
-ROOM_CYCLES: Final = 1 << 29
-"""TSC ticks, some 0.2 s, that a guest waits for room: many times what takes a ring's records out."""
+ROOM_CYCLES: Final = 1 << 30
+"""TSC ticks, some 0.4 s, that a guest waits for room: many times what takes a ring's records out."""
 
 
 class Losses(Protocol):
