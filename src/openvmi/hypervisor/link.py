@@ -159,7 +159,7 @@ class Link:
             stop=1 + self._rings - wire.WIRE_RING_SLACK,
             cpu=cpu,
             mask=self._rings - 1,
-            unused0=0,
+            busy=0,
             base=wire.WIRE_BASE + self._ring_at(cpu),
         )
         at = area(cpu) + wire.WIRE_CPU_RING
