@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An NMI may come between any two instructions of the payload, and make calls itself: neither gets what is the other's."""
+"""An NMI may come between any two instructions of the payload, and make calls: neither gets what is the other's."""
 
 from __future__ import annotations
 
@@ -38,13 +38,15 @@ payloads = pytest.mark.parametrize("name", images.PAYLOADS)
 class Cpu:
     """A CPU that executes the payload an instruction at a time; between two, the brain answers."""
 
+    uc: Any  # unicorn has few types
+
     def __init__(self, name: str) -> None:
         self.payload = images.path(name).read_bytes()
         memory = bytearray(wire.WIRE_SIZE)
         link = Link(memory, 1, self.payload, reach=Reach(MEMORY + SIZE))
         link.set_mode(Mode.UPCALL, [Call.AllocatePage])
         link.set_brain(BrainState.ALIVE)
-        self.uc: Any = Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_32)  # type: ignore[no-untyped-call]
+        self.uc = Uc(uc_const.UC_ARCH_X86, uc_const.UC_MODE_32)  # type: ignore[no-untyped-call]
         self.uc.mem_map(wire.WIRE_BASE, wire.WIRE_SIZE)
         self.uc.mem_write(wire.WIRE_BASE, bytes(memory))
         self.uc.mem_map(MEMORY, SIZE)
