@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xb5fe399c
+#define VMI_WIRE_HASH 0x61763a19
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -73,7 +73,8 @@
 /* phase of a mailbox */
 #define VMI_WIRE_PHASE_IDLE         0           /* nothing in it */
 #define VMI_WIRE_PHASE_REQUEST      1           /* the guest waits */
-#define VMI_WIRE_PHASE_ANSWER       2           /* the brain has answered */
+/* the brain has answered; the guest has not taken it yet, if it is the last request's */
+#define VMI_WIRE_PHASE_ANSWER       2
 #define VMI_WIRE_PHASE_CLAIMED      3           /* the guest is filling it */
 
 /* what the ROM made of the device */
@@ -161,7 +162,7 @@
 /* struct vmi_wire_ring: size and offsets in bytes */
 #define VMI_WIRE_RING_SIZE          192
 #define VMI_WIRE_RING_head_OFFSET   0
-#define VMI_WIRE_RING_unused0_OFFSET 4
+#define VMI_WIRE_RING_busy_OFFSET   4
 #define VMI_WIRE_RING_mask_OFFSET   8
 #define VMI_WIRE_RING_base_OFFSET   12
 #define VMI_WIRE_RING_lost_OFFSET   16
@@ -328,20 +329,20 @@ VMI_AT(vmi_wire_mailbox, cr3, VMI_WIRE_MAILBOX_cr3_OFFSET);
 /* header of a CPU's ring of records */
 struct vmi_wire_ring {
     unsigned int head;                      /* number of the next record, from 1 */
-    unsigned int unused0;                   /* 0 */
+    unsigned int busy;                      /* written by the payload: 1 while this CPU is at call sites, so that an NMI lets them be */
     unsigned int mask;                      /* records of the ring less one; a power of two less one */
     unsigned int base;                      /* linear address of its first record */
     unsigned int lost;                      /* records for which there was no room */
     unsigned int lost_upcalls;              /* upcalls that were done natively, for want of an answer */
     unsigned int cpu;                       /* index of this CPU */
-    unsigned int serial;                    /* number of the last request */
+    unsigned int serial;                    /* number of the last request; one more when it was given up */
     unsigned char unused1[32];              /* 0 */
     unsigned int stop;                      /* number of the first record for which there is no room yet; by the brain */
     unsigned char unused2[124];             /* 0 */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_wire_ring) == VMI_WIRE_RING_SIZE, "vmi_wire_ring: size");
 VMI_AT(vmi_wire_ring, head, VMI_WIRE_RING_head_OFFSET);
-VMI_AT(vmi_wire_ring, unused0, VMI_WIRE_RING_unused0_OFFSET);
+VMI_AT(vmi_wire_ring, busy, VMI_WIRE_RING_busy_OFFSET);
 VMI_AT(vmi_wire_ring, mask, VMI_WIRE_RING_mask_OFFSET);
 VMI_AT(vmi_wire_ring, base, VMI_WIRE_RING_base_OFFSET);
 VMI_AT(vmi_wire_ring, lost, VMI_WIRE_RING_lost_OFFSET);

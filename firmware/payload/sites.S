@@ -13,7 +13,7 @@
  * jump to the stub lies: the three kinds lie megabytes apart there, more than a kernel's code is long, so that two sites
  * don't want the same place. One byte switches a site, at once and whole, whoever runs there: a CPU that stands between two
  * of the instructions finds the second unchanged. Sites are written to through a page of our own (WIRE_WINDOWS), since the
- * guest's text may be read-only.
+ * guest's text may be read-only; a CPU has one, so an NMI that comes meanwhile (RING(busy)) lets all sites be.
  */
 #include "payload.inc"
 
@@ -87,6 +87,10 @@ FUNCTION(payload_inline)
 1:  ret
 2:  pushfl
     cli
+    movl $1, %edx
+    xchgl %edx, RING(busy)(%ebp)
+    testl %edx, %edx
+    jnz .Lbusy
     pushl %ebx
     pushl %esi
     pushl %edi
@@ -120,6 +124,8 @@ FUNCTION(payload_inline)
     popl %edi
     popl %esi
     popl %ebx
+    movl $0, RING(busy)(%ebp)
+.Lbusy:
     popfl
     ret
 END(payload_inline)
@@ -195,9 +201,13 @@ FUNCTION(payload_work)
     pushfl
     cli
     movl $1, %eax
-    xchgl %eax, %ss:HEADER(worker)
+    xchgl %eax, RING(busy)(%ebp)
     testl %eax, %eax
     jnz 4f
+    movl $1, %eax
+    xchgl %eax, %ss:HEADER(worker)
+    testl %eax, %eax
+    jnz 6f
     pushl %ebx
     pushl %esi
     pushl %edi
@@ -234,6 +244,7 @@ FUNCTION(payload_work)
     popl %esi
     popl %ebx
     movl $0, %ss:HEADER(worker)
+6:  movl $0, RING(busy)(%ebp)
 4:  popfl
     ret
 END(payload_work)

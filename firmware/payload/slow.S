@@ -138,7 +138,8 @@ END(payload_slow)
     .text
 
 /* payload_upcall, tail of the above. In: EBP = area, ECX = call number, stack as AT_... has it.
- * One request at a time in a mailbox; who finds it taken (an NMI, a CPU mistaken for another) does the call natively. */
+ * One request at a time in a mailbox, from its claim until its answer has been taken out: who finds it taken (an NMI, a CPU
+ * mistaken for another) does the call natively. An answer to a request that was given up is nobody's. */
 FUNCTION(payload_upcall)
     pushfl
     cli
@@ -147,6 +148,10 @@ FUNCTION(payload_upcall)
     movl MAILBOX(state)(%ebp), %eax
     testb $1, %al                       /* IDLE and ANSWER are even */
     jnz .Lunanswered
+    movl RING(serial)(%ebp), %edx
+    leal VMI_WIRE_PHASE_ANSWER(, %edx, 4), %edx
+    cmpl %edx, %eax
+    je .Lunanswered                     /* not taken out yet */
     movl %eax, %edx
     orl $VMI_WIRE_PHASE_CLAIMED, %edx
     lock cmpxchgl %edx, MAILBOX(state)(%ebp)
@@ -154,6 +159,7 @@ FUNCTION(payload_upcall)
     movl %ecx, MAILBOX(call)(%ebp)
     call payload_post
     jne .Lunanswered
+    subl $VMI_WIRE_PHASE_ANSWER, %ecx   /* ECX = IDLE: free, once all has been read */
     cmpl $VMI_WIRE_ACTION_RETURN, MAILBOX(action)(%ebp)
     jb 2f
     movl MAILBOX(eax)(%ebp), %eax
@@ -164,6 +170,7 @@ FUNCTION(payload_upcall)
     movl %eax, AT_ECX + DEEPER(%esp)
     jne 1f
     movl MAILBOX(ebx)(%ebp), %ebx
+    movl %ecx, MAILBOX(state)(%ebp)
     popfl
     popl %edx
     popl %ecx
@@ -175,7 +182,8 @@ FUNCTION(payload_upcall)
     movl %eax, AT_S1 + DEEPER(%esp)
     movl MAILBOX(s2)(%ebp), %eax
     movl %eax, AT_S2 + DEEPER(%esp)
-2:  popfl
+2:  movl %ecx, MAILBOX(state)(%ebp)
+    popfl
     jmp .Lnative
 .Lunanswered:
     LOCK incl RING(lost_upcalls)(%ebp)
@@ -185,8 +193,8 @@ END(payload_upcall)
 
 #define HERE (DEEPER + 4)
 /* payload_post: fill the claimed mailbox, wake the brain if it sleeps, and wait for the answer.
- * In: EBP = area; stack as AT_... has it, flags and a return address deeper. Out: ZF set if answered.
- * Clobbers: EAX, ECX, EDX, flags. Stack: 4 bytes. Interrupts off. */
+ * In: EBP = area; stack as AT_... has it, flags and a return address deeper. Out: ZF set if answered, and ECX = the
+ * mailbox's state. Clobbers: EAX, ECX, EDX, flags. Stack: 4 bytes. Interrupts off. */
 FUNCTION(payload_post)
     movl $VMI_WIRE_ACTION_CONTINUE, MAILBOX(action)(%ebp)
     movl AT_CALLER + HERE(%esp), %eax
@@ -249,6 +257,7 @@ FUNCTION(payload_post)
     je .Lanswered
     movl %edx, MAILBOX(state)(%ebp)     /* something else did: take the mailbox back */
 .Llost_brain:
+    LOCK incl RING(serial)(%ebp)        /* what is answered now is nobody's */
     popl %eax
     testl %esp, %esp                    /* ZF clear */
     ret

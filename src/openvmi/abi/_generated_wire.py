@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xB5FE399C
+WIRE_HASH: Final = 0x61763A19
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -333,13 +333,13 @@ class WireRing(Record):
 
     Args:
         head: number of the next record, from 1.
-        unused0: 0.
+        busy: written by the payload: 1 while this CPU is at call sites, so that an NMI lets them be.
         mask: records of the ring less one; a power of two less one.
         base: linear address of its first record.
         lost: records for which there was no room.
         lost_upcalls: upcalls that were done natively, for want of an answer.
         cpu: index of this CPU.
-        serial: number of the last request.
+        serial: number of the last request; one more when it was given up.
         unused1: 0.
         stop: number of the first record for which there is no room yet; by the brain.
         unused2: 0.
@@ -350,7 +350,7 @@ class WireRing(Record):
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "head": 0,
-            "unused0": 4,
+            "busy": 4,
             "mask": 8,
             "base": 12,
             "lost": 16,
@@ -364,7 +364,7 @@ class WireRing(Record):
     )
 
     head: int = 0
-    unused0: int = 0
+    busy: int = 0
     mask: int = 0
     base: int = 0
     lost: int = 0

@@ -28,7 +28,7 @@ from ..text import printable
 from ..trace import Filter, SymbolTable, TraceMeta, TraceWriter, load_symbols, parse_calls, parse_where
 from ..trace.clock import ICOUNT_HZ, TscClock
 from ..trace.live import LiveTrace
-from ..trace.symbols import parse_symbols
+from ..trace.symbols import parse_map
 from ..trace.top import Top, render
 from ..trace.writer import Sink
 from . import run as run_command
@@ -323,7 +323,7 @@ def _ask_symbols(client: ControlClient) -> SymbolTable:
         client.ask(op="symbols")
         with os.fdopen(client.descriptors()[0], "rb") as file:
             file.seek(0)
-            return parse_symbols(file.read())
+            return parse_map(file.read())
     except (HarnessError, InputError, UsageError, IndexError):
         return SymbolTable()
 

@@ -38,7 +38,7 @@ class Hypervisor(Calls):
     debugger: Callable[[Vcpu | None], None] | None = None
 
     def started(self, machine: Machine) -> None:
-        """The machine has been switched on; the guest has not asked for anything yet."""
+        """The machine runs, and this hypervisor has not been asked anything yet; an exception is the end of it."""
 
     def stopped(self, outcome: Outcome) -> None:
         """The machine has ended, as ``outcome`` has it; ``link`` can still be read."""

@@ -209,8 +209,8 @@ class Brain:
         self._link.tally(time.monotonic())
         try:
             return self._chores() is True
-        except Exception as error:  # noqa: BLE001 - not ours; calls have to be answered all the same
-            self.failure = self.failure or error
+        except BaseException as error:  # noqa: BLE001 - not ours; calls have to be answered all the same
+            self._fail(error)
             self._chores = lambda: None
             return False
 
@@ -288,8 +288,13 @@ class Brain:
     def _carry_out(self, verdict: Verdict) -> None:
         try:
             self._verdict(verdict)
-        except Exception as error:  # noqa: BLE001 - the machine may have gone; calls have to be answered all the same
-            self.failure = self.failure or error
+        except BaseException as error:  # noqa: BLE001 - the machine may have gone; calls have to be answered all the same
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Remember the first failure; whoever leaves by an exception leaves this thread no more than others do."""
+        plain = error if isinstance(error, Exception) else HarnessError(f"{type(error).__name__}: {error}")
+        self.failure = self.failure or plain
 
     def _strange(self, cpu: int, number: int) -> None:
         if number >= CALL_COUNT:

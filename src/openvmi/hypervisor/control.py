@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _MOST: Final = 8
 _IDLE: Final = 30.0
+_PAUSE: Final = 0.05
 _BY_NAME: Final = {call.name.lower(): call for call in Call}
 _ADDRESSES: Final = 1 << 32
 
@@ -110,7 +111,10 @@ class ControlServer:
             try:
                 peer = _Peer(self, listening.accept()[0])
             except OSError:
-                return
+                if self._ended:
+                    return
+                time.sleep(_PAUSE)  # no descriptor left, for one: there may be one later
+                continue
             if len(self._peers) >= _MOST or not wire.same_user(peer.socket):
                 peer.hang_up()
                 continue

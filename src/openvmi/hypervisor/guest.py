@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..abi.wire import WireHeader
 from ..errors import InputError
 from ..trace.symbols import SymbolTable, load_symbols
 from .kallsyms import find_kallsyms
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from .link import Link
     from .tasks import Task
 
-_HOLD: Final = WireHeader.OFFSETS["hold"] // 4
 _IMAGE: Final = 48 << 20  # physical memory in which a kernel's image ends
 _MIB: Final = 1 << 20
 _AGREES: Final = 0.9
@@ -93,15 +91,8 @@ class Guest:
     @contextmanager
     def _held(self) -> Iterator[None]:
         """Have the guest wait without limit."""
-        if self._link is None:
+        with nullcontext() if self._link is None else self._link.hold:
             yield
-            return
-        before = self._link.words[_HOLD]
-        self._link.words[_HOLD] = 1
-        try:
-            yield
-        finally:
-            self._link.words[_HOLD] = before
 
     def _load(self) -> SymbolTable:
         if self.symbol_file is not None:

@@ -67,7 +67,7 @@ def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus:
             if answer is None:
                 return None
         except SystemExit as error:
-            answer = _exit(error)
+            answer = exit_answer(error)
         except (KeyboardInterrupt, GeneratorExit) as error:
             raise HarnessError(f"{shape.method} raised {type(error).__name__}") from error
         return _apply(answer, shape, link, vcpus[cpu], area(cpu) // 4)
@@ -105,7 +105,7 @@ def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: l
     return by_count[len(places)] if simple and len(places) < len(by_count) else others
 
 
-def _exit(error: SystemExit) -> Stop:
+def exit_answer(error: SystemExit) -> Stop:
     """Return what ``sys.exit()`` in a method means: the machine ends, with what would be the process's status."""
     code = error.code
     if isinstance(code, int) or code is None:
@@ -128,9 +128,8 @@ def _write(words: memoryview[int], box: int, at: tuple[int, ...], value: int) ->
 def _apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) -> Verdict | None:
     """Put an answer other than None into the mailbox; return what is left to do."""
     if isinstance(answer, Delay):
-        link.set_hold(True)
-        time.sleep(max(0.0, answer.seconds))
-        link.set_hold(False)
+        with link.hold:
+            time.sleep(max(0.0, answer.seconds))
         return None if answer.then is None else _apply(answer.then, shape, link, vcpu, box)
     if isinstance(answer, Continue):
         _fill(answer.arguments, shape.takes, shape, link, box)

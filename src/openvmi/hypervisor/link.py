@@ -18,6 +18,7 @@ from typing import Final
 from ..abi import CALL_COUNT, Call, wire
 from ..abi.wire import BrainState, GuestState, Mode, Path, WireHeader, WirePayload, WireRecord, WireRing
 from ..errors import HarnessError, UsageError
+from .hold import Hold
 from .rings import DRAINED, HALF, in_order, ring_size
 from .sites import FLAG_CALLS, Reach, stub_addresses
 
@@ -68,6 +69,7 @@ class Link:
     Attributes:
         words: the memory as 32-bit words.
         cpus: as given.
+        hold: has the guest wait without limit, for an answer that takes its time.
         stubs: linear address of each flag call's stub, for :mod:`openvmi.hypervisor.sites`.
         fault: the first thing that made no sense in what the guest wrote; empty if there was none.
 
@@ -91,6 +93,7 @@ class Link:
             raise UsageError(f"the wire has room for 1 to {wire.WIRE_CPUS_MAX} CPUs", where=str(cpus))
         self.words = self.bytes.cast("I")
         self.cpus = cpus
+        self.hold = Hold(self.words)
         self.fault = ""
         self._rings = ring_size(cpus)
         self._tails = [1] * cpus
@@ -157,7 +160,7 @@ class Link:
             stop=1 + self._rings - wire.WIRE_RING_SLACK,
             cpu=cpu,
             mask=self._rings - 1,
-            unused0=0,
+            busy=0,
             base=wire.WIRE_BASE + self._ring_at(cpu),
         )
         at = area(cpu) + wire.WIRE_CPU_RING
@@ -322,10 +325,6 @@ class Link:
     def set_asleep(self, asleep: bool) -> None:  # noqa: FBT001 - it is the value
         """Tell the guest whether a request has to wake us."""
         self.words[_H["asleep"]] = asleep
-
-    def set_hold(self, hold: bool) -> None:  # noqa: FBT001 - it is the value
-        """Tell the guest to wait without limit, for an answer that takes its time."""
-        self.words[_H["hold"]] = hold
 
     def set_patience(self, cycles: int) -> None:
         """Let the guest wait for ``cycles`` TSC ticks, 1 to 2^32-1, before it goes on natively."""

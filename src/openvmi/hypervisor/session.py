@@ -28,7 +28,7 @@ from .answers import Debug, Snapshot, Stop
 from .base import Hypervisor
 from .brain import Brain
 from .guest import Guest
-from .handlers import Verdict, make_handlers
+from .handlers import Verdict, exit_answer, make_handlers
 from .link import Link, area
 from .memory import GuestMemory
 from .sites import CACHE_LINE, PAGE, Reach
@@ -115,7 +115,11 @@ class Session:
         return self._brain
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()  # nobody leaves a statement that he has not entered
+            raise
         return self
 
     def __exit__(
@@ -168,15 +172,18 @@ class Session:
         """Let ``hypervisor`` decide from now on; one that is attached goes. If it raises, it is detached.
 
         Raises:
+            Exception: whatever its ``started`` raises; nothing has changed then.
             UsageError: it wants a call that can't be switched in this machine.
             HarnessError: a handler of the one before does not come back, or the machine is not running.
         """
         board = self._switchboard()
+        board.check(hypervisor)
+        hypervisor.link, hypervisor.guest = self._link, self.guest
+        hypervisor.started(self.machine)  # before it is asked anything, and what it raises leaves all as it was
         self.failure = None
         change = board.attach(hypervisor)
         if self._brain is not None:
             self._brain.period = min(self._brain.period, hypervisor.period)
-        hypervisor.started(self.machine)
         return change
 
     def detach(self) -> Change:
@@ -227,6 +234,9 @@ class Session:
         more = self._chores() is True
         try:
             return self.hypervisor.idle() is True or more
+        except SystemExit as error:
+            self._verdict(Verdict("stop", answer=exit_answer(error)))
+            return False
         except Exception as error:  # noqa: BLE001 - user code; it must not take the brain with it
             if self._brain is not None:
                 self._brain.failure = self._brain.failure or error
@@ -263,21 +273,20 @@ class Session:
                 self._brain.failure = None
             self.detach()
             return
-        link.set_hold(True)
         if verdict.error is not None:
+            link.hold.for_ever()
             self._stop(Stop(f"{type(verdict.error).__name__}: {verdict.error}", status=125))
         elif isinstance(verdict.answer, Stop):
+            link.hold.for_ever()
             self._stop(verdict.answer)
         elif isinstance(verdict.answer, Snapshot):
-            try:
+            with link.hold:
                 self._snapshot(verdict.answer)
-            finally:
-                link.set_hold(False)
         elif isinstance(verdict.answer, Debug):
             from .prompt import prompt  # noqa: PLC0415
 
-            prompt(self.hypervisor, verdict.vcpu)
-            link.set_hold(False)
+            with link.hold:
+                prompt(self.hypervisor, verdict.vcpu)
 
     def _stop_asked(self, data: bytes) -> None:
         del data
@@ -295,7 +304,11 @@ class Session:
 
         qmp = self.machine.qmp
         qmp.execute("stop")
-        qmp.execute("migrate", {"uri": f"exec:cat > {quote(answer.file)}"})
-        while qmp.execute("query-migrate").get("status") not in {"completed", "failed", "cancelled"}:
-            time.sleep(_LOOK)
-        qmp.execute("cont")
+        try:
+            qmp.execute("migrate", {"uri": f"exec:cat > {quote(answer.file)}"})
+            while (status := qmp.execute("query-migrate").get("status")) not in {"completed", "failed", "cancelled"}:
+                time.sleep(_LOOK)
+        finally:
+            qmp.execute("cont")
+        if status != "completed":
+            raise HarnessError(f"the snapshot has {status}", where=answer.file)

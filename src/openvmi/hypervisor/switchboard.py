@@ -121,6 +121,14 @@ class Switchboard:
             self._link.set_mode(mode, wanted)
         return self._settled(clock, Change(clock.changed(), clock.took))
 
+    def check(self, hypervisor: Hypervisor) -> None:
+        """Make sure that ``hypervisor`` can be attached.
+
+        Raises:
+            UsageError: it wants a call that can't be switched in this machine.
+        """
+        self._check((*hypervisor.routed(), *hypervisor.modes))
+
     def attach(self, hypervisor: Hypervisor) -> Change:
         """Let ``hypervisor`` decide from now on; one that is attached goes.
 
@@ -129,7 +137,7 @@ class Switchboard:
             HarnessError: a handler of the one before does not come back, or the machine has ended.
         """
         clock = _Clock(self._link)
-        self._check((*hypervisor.routed(), *hypervisor.modes))
+        self.check(hypervisor)
         handlers = make_handlers(hypervisor, self._link, self._vcpus)
         return self._settled(clock, self._brain.run(lambda: self._exchange(clock, hypervisor, handlers)))
 

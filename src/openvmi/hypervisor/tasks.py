@@ -124,7 +124,8 @@ class LinuxTasks:
             for index in range(len(words) - 2, -1, -1):
                 base, stack = start + 4 * index, words[index + 1]
                 inside = PAGE_OFFSET <= stack <= PAGE_OFFSET + len(image) - 4 and stack % _STACK_SIZES[0] == 0
-                if inside and image[stack - PAGE_OFFSET :][:4] == struct.pack("<I", base + PAGE_OFFSET & _WORD):
+                bottom = stack - PAGE_OFFSET
+                if inside and image[bottom : bottom + 4] == struct.pack("<I", base + PAGE_OFFSET & _WORD):
                     self._comm = at - base
                     return base + PAGE_OFFSET
         return 0

@@ -33,7 +33,7 @@ from .container import (
 )
 from .event import RECORD_SIZE, Event, events, sequences
 from .schema import TraceMeta, from_json
-from .symbols import SymbolTable, parse_symbols
+from .symbols import SymbolTable, parse_map
 
 _NUMBERS = 1 << 32
 
@@ -149,7 +149,7 @@ class TraceReader:
         """
         if self._symbols is None:
             text = b"".join(self._symbol_text())
-            self._symbols = parse_symbols(text) if text else SymbolTable()
+            self._symbols = parse_map(text) if text else SymbolTable()
         return self._symbols
 
     def close(self) -> None:

@@ -163,6 +163,8 @@ class Replay:
         self._read = ArgumentReader(meta).read
         self._methods: dict[int, tuple[Callable[..., object], tuple[ArgumentInfo, ...]]] = {}
         for number, info in meta.calls.items():
+            if info.name not in Call.__members__:
+                continue  # names are the file's: none but a call's may choose a method
             method = _overridden(hypervisor, method_name(info.name))
             if method is not None:
                 self._methods[number] = (method, info.takes)

@@ -18,6 +18,7 @@ from ..errors import InputError
 
 MAX_FILE_BYTES: Final = 512 << 20
 MAX_SYMBOLS: Final = 1_000_000
+_MOST_SECTIONS: Final = 1 << 16
 _ADDRESSES: Final = 1 << 32
 _EXECUTABLE: Final = 4  # SHF_EXECINSTR
 _LONGEST_NAME: Final = 128
@@ -128,7 +129,19 @@ def parse_symbols(data: bytes) -> SymbolTable:
     Raises:
         InputError: it holds no symbols of code.
     """
-    table = SymbolTable(_elf(data) if data.startswith(b"\x7fELF") else _text(data))
+    return _some(SymbolTable(_elf(data))) if data.startswith(b"\x7fELF") else parse_map(data)
+
+
+def parse_map(data: bytes) -> SymbolTable:
+    """Return the symbols in ``data``, a text: what somebody else has sent need not be taken for an ELF.
+
+    Raises:
+        InputError: it holds no symbols of code.
+    """
+    return _some(SymbolTable(_text(data)))
+
+
+def _some(table: SymbolTable) -> SymbolTable:
     if not len(table):
         help = "vmlinux with its symbol table, System.map, or /proc/kallsyms read by root"  # noqa: A001 - as in errors
         raise InputError("no symbols of code in it", help=help)
@@ -160,9 +173,15 @@ def _elf(data: bytes) -> Iterator[tuple[int, str]]:
 
     try:
         file = ELFFile(BytesIO(data))
+        if file.num_sections() > _MOST_SECTIONS:
+            raise InputError(f"an ELF of {file.num_sections()} sections")
+        seen = 0
         code = {index for index, section in enumerate(file.iter_sections()) if section["sh_flags"] & _EXECUTABLE}
         for section in file.iter_sections():
             if isinstance(section, SymbolTableSection):
+                seen += section.num_symbols()  # tables may overlap: the file's size is no bound
+                if seen > MAX_SYMBOLS:
+                    raise InputError(f"more than {MAX_SYMBOLS} symbols")
                 for symbol in section.iter_symbols():
                     if symbol.entry.st_shndx in code and _is_code(symbol.entry.st_info.type, symbol.name):
                         yield symbol.entry.st_value, symbol.name

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,6 +111,14 @@ def test_a_hostile_guest_raises_nothing(patches: list[tuple[int, bytes]], esp: i
     for stack in (esp, linux.stacks[1] + PAGE_OFFSET):
         task = tasks.current(stack)
         assert task is None or task.comm.isprintable()
+
+
+def test_an_image_full_of_what_may_be_the_first_task_takes_no_time() -> None:
+    page = PAGE_OFFSET.to_bytes(4, "little") * 1020 + b"swapper".ljust(16, b"\0")
+    image = bytes(len(page)) + page * (32 * MIB // len(page))
+    began = time.process_time()
+    assert not LinuxTasks(lambda _address, length: bytes(length), image).known
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize(("esp", "pid"), [(0xC0101F00, 7), (0xC0103F00, None), (0, None)])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -261,6 +262,25 @@ def test_other_users_are_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(control_wire, "same_user", lambda _: False)
     with raw() as other:
         assert other.recv(10) == b""
+
+
+@pytest.mark.usefixtures("server")
+def test_a_machine_that_runs_out_of_descriptors_listens_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, failed = socket.socket.accept, threading.Event()
+
+    def fails(self: socket.socket) -> tuple[socket.socket, Any]:
+        if failed.is_set():
+            return accept(self)
+        failed.set()
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with ControlClient() as client:  # who waits in accept() has gone past it
+        monkeypatch.setattr(socket.socket, "accept", fails)
+        assert client.ask(op="status")["ok"]
+    for _ in range(2):
+        with ControlClient() as client:
+            assert client.ask(op="status")["ok"]
+    assert failed.is_set()
 
 
 def test_the_socket_goes_with_the_machine(session: FakeSession) -> None:

@@ -13,6 +13,7 @@ from openvmi.abi import load
 from openvmi.hypervisor._generated_calls import SHAPES
 from openvmi.trace import TraceMeta
 from openvmi.trace.replay import Replay, ReplayError, ReplayVcpu, method_name
+from openvmi.trace.schema import CallInfo
 
 from .builders import META, SYSTEM_MAP, event, story, symbols, write_trace
 from .conftest import Run
@@ -164,3 +165,14 @@ def test_what_a_trace_does_not_hold_is_an_error(what: str) -> None:
         getattr(vcpu, what)
     with pytest.raises(ReplayError, match="esi"):
         vcpu.register("esi")
+
+
+def test_a_trace_can_not_have_methods_called_that_are_none_of_a_call() -> None:
+    class Careful:
+        def started(self, vcpu: ReplayVcpu) -> None:
+            raise AssertionError(vcpu)
+
+        _secret = started
+
+    calls = {1: CallInfo("Started", ()), 2: CallInfo("_secret", ())}
+    assert Replay(Careful(), TraceMeta(calls=calls)).routed == frozenset()

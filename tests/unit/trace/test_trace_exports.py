@@ -156,3 +156,16 @@ def test_axes() -> None:
         "#ffffff",
         "#c0a090",
     )
+
+
+def test_times_beyond_what_perfetto_can_hold_are_its_last(tmp_path: Path) -> None:
+    proto = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2", reason="perfetto: not installed")
+    late = [event(0), event((1 << 64) - 1, sequence=2)]
+    data = exported("perfetto", write_trace(tmp_path / "t", late, meta=TraceMeta(tsc_hz=1)))
+    trace = proto.Trace.FromString(data)
+    assert max(packet.timestamp for packet in trace.packet) == (1 << 63) - 1
+
+
+def test_a_file_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = write_trace(tmp_path / "\udcff", story(), meta=TraceMeta(cpus=2))
+    assert b"VMI trace" in exported("html", path)

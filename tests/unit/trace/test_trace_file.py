@@ -21,7 +21,7 @@ from openvmi.trace.container import BLOCK, BLOCK_MAGIC, HEAD, MAGIC, MAX_PAYLOAD
 from openvmi.trace.event import Columns, events, pack
 from openvmi.trace.schema import from_json, to_json
 
-from .builders import META, event, source, story, symbols, write_trace
+from .builders import META, elf, event, source, story, symbols, write_trace
 
 HERE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 U8, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (8, 32, 64))
@@ -259,6 +259,14 @@ def test_unknown_calls_have_numbers_for_names() -> None:
     assert TraceMeta().name(250) == "call-250"
     with pytest.raises(KeyError):
         TraceMeta().number("NoSuchCall")
+
+
+def test_symbols_of_a_file_are_a_text_and_no_elf(tmp_path: Path) -> None:
+    packed = zlib.compress(elf([("do_fork", 0xC1001000, 2)]))
+    block = BLOCK.pack(BLOCK_MAGIC, 2, 0, len(packed), zlib.crc32(packed), 0, 1)
+    (tmp_path / "t").write_bytes(head() + block + packed)
+    with TraceReader(tmp_path / "t") as reader, pytest.raises(InputError, match="no symbols of code"):
+        reader.symbols()
 
 
 def test_a_trace_without_symbols_has_none(tmp_path: Path) -> None:

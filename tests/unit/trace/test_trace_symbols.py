@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from openvmi.errors import InputError
 from openvmi.trace import SymbolTable, load_symbols
+from openvmi.trace import symbols as trace_symbols
 from openvmi.trace.symbols import parse_symbols
 
 from .builders import SYSTEM_MAP, elf, symbols
@@ -69,6 +71,20 @@ def test_files_without_symbols_are_refused(text: str, tmp_path: Path) -> None:
         load_symbols(tmp_path / "map")
     with pytest.raises(InputError, match="No such file"):
         load_symbols(tmp_path / "missing")
+
+
+def test_an_elf_of_symbol_tables_that_overlap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = struct.pack("<10I", 0, 2, 0, 0, 0, 160, 1, 0, 1, 16)  # ten symbols, wherever
+    strings = struct.pack("<10I", 0, 3, 6, 0, 0, 52, 0, 0, 1, 0)
+    sections = bytes(40) + strings + table * 50
+    ident = b"\x7fELF\x01\x01\x01"
+    head = struct.pack("<16sHHIIIIIHHHHHH", ident, 2, 3, 1, 0, 0, 52, 0, 52, 32, 0, 40, 52, 1)
+    monkeypatch.setattr(trace_symbols, "MAX_SYMBOLS", 400)
+    with pytest.raises(InputError, match="more than 400 symbols"):
+        parse_symbols(head + sections)
+    monkeypatch.setattr(trace_symbols, "_MOST_SECTIONS", 50)
+    with pytest.raises(InputError, match="52 sections"):
+        parse_symbols(head + sections)
 
 
 @settings(deadline=None)

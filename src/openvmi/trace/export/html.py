@@ -30,7 +30,9 @@ def write(source: Source, out: BinaryIO) -> None:
     """
     template = (files(__package__) / "report.html").read_text(encoding="utf-8")
     parts = _parts(source, source.tally())
-    out.write(_PLACE.sub(lambda match: parts[match[1]], template).encode())
+    out.write(
+        _PLACE.sub(lambda match: parts[match[1]], template).encode(errors="replace")
+    )  # a file's name need not be text
 
 
 def _parts(source: Source, tally: Tally) -> dict[str, str]:

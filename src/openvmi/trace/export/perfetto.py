@@ -22,6 +22,7 @@ _CPU_TRACKS: Final = 1000
 _SPACE_TRACKS: Final = 2000
 _PACKETS: Final = 2000
 _MOST_PLACES: Final = 100_000
+_LAST: Final = (1 << 63) - 1  # nanoseconds; a file's times and frequency may make more
 
 
 def write(source: Source, out: BinaryIO) -> None:
@@ -76,7 +77,8 @@ class _Packets:
     def event(self, event: Event) -> None:
         """Add ``event``, the next by time."""
         self._first = event.time if self._first is None else self._first
-        self._time = max(event.time - self._first, 0) * 1_000_000_000 // (self._meta.tsc_hz or 1_000_000_000)
+        ticks = max(event.time - self._first, 0)
+        self._time = min(ticks * 1_000_000_000 // (self._meta.tsc_hz or 1_000_000_000), _LAST)
         if event.cpu not in self._cpus:
             self._cpus.add(event.cpu)
             self._track(_CPU_TRACKS + event.cpu, f"CPU {event.cpu}", event.cpu * 2)
