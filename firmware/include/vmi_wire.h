@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x61763a19
+#define VMI_WIRE_HASH 0xc45ccf50
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -92,7 +92,6 @@
 
 /* what a record tells */
 #define VMI_WIRE_RECORD_CALL        1           /* a call, before it is done */
-#define VMI_WIRE_RECORD_ANSWERED    2           /* an upcall, answered */
 
 /* struct vmi_wire_header: size and offsets in bytes */
 #define VMI_WIRE_HEADER_SIZE        512

@@ -53,8 +53,8 @@ FUNCTION(payload_slow)
     jne .Lother
     COUNT_CALL
 .Lrecord:
-    movl RING(head)(%ebp), %eax
-    subl RING(stop)(%ebp), %eax
+    movl RING(head)(%ebp), %eax         /* EAX may be seen by an interrupt: nothing that the host's pace has made */
+    cmpl RING(stop)(%ebp), %eax
     jns .Lfull
     movl $1, %edx
     LOCK xaddl %edx, RING(head)(%ebp)

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x61763A19
+WIRE_HASH: Final = 0xC45CCF50
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -108,7 +108,6 @@ class RecordKind(IntEnum):
     """What a record tells."""
 
     CALL = 1
-    ANSWERED = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def medians(report: Report) -> dict[str, float]:
 def test_after_a_detach_all_is_as_if_nobody_had_been_there(kernel: str) -> None:
     untouched, prints = boot(kernel, None)
     wanted = medians(untouched)
-    assert len(wanted) == 12
+    assert len(wanted) == 13
     assert prints.text
     for change in (counted, traced, all_sorts):
         report, after = boot(kernel, change)
