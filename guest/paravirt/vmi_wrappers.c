@@ -134,9 +134,10 @@ void vmi_paging_alloc_pt(u32 pfn)
 	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L1, 0, 0, 0);
 }
 
+/* Not ZEROED, unlike mainline's: the kernel's own root is announced so too, and holds data. */
 void vmi_paging_alloc_pd(u32 pfn)
 {
-	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L2, 0, 0, 0);
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L2 & ~VMI_PAGE_ZEROED, 0, 0, 0);
 }
 
 void vmi_paging_alloc_root(u32 pfn, u32 kernel_root_pfn, u32 first, u32 count)

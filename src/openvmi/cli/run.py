@@ -17,7 +17,7 @@ import click
 
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request, configure
 from ..errors import ExitCode, UsageError
-from ..hypervisor import NAMES, offer, split_name
+from ..hypervisor import NAMES, STRICT, offer, split_name
 from ..machine import Machine, make_plan
 from ..text import printable
 from ._complete import names_or_files
@@ -65,6 +65,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--json", "json_file", type=PATH, help="Write what happened there; - is stdout, without the console.")
 @click.option("--console", type=PATH, help="Write the console to this file too.")
 @click.option("--quiet", is_flag=True, help="Do not show the console.")
+@click.option("--strict-fail", is_flag=True, help="With `strict`: exit with 1 if an error was found.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -86,6 +87,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     json_file: Path | None,
     console: Path | None,
     quiet: bool,
+    strict_fail: bool,
     dry_run: bool,
 ) -> int:
     """Boot a kernel, bare or under a ROM, and exit with its status.
@@ -94,6 +96,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
     goes to the guest's console, and Ctrl-A x ends it; a stdin that is no terminal is not read.
     """
     began = _process_start()
+    if strict_fail and hypervisor != STRICT:
+        raise UsageError("nothing judges the guest", where="--strict-fail", help="--hypervisor strict")
     request = Request(
         kernel=kernel,
         hypervisor=hypervisor,
@@ -122,7 +126,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         from ._hosted import Hosted
 
         out = 2 if output is not None and output.to_stdout else 1
-        hosted = Hosted(request, config, sink, began, out=out, name=name)
+        hosted = Hosted(request, config, sink, began, out=out, name=name, strict_fail=strict_fail)
         machine = hosted.machine
     else:
         early = head_start if json_file is None else None

@@ -7,6 +7,7 @@ none                no ROM in the machine: bare hardware
 declining           the ROM is there with nobody behind it: ``vmi_init`` returns -1, the kernel stays native
 native              the ROM is active and serves every call natively, at CPL 0
 hosted              as native, and Python can count, trace and answer each call; nothing is asked of it yet
+strict              as hosted, and each call is held to the rules that guests have to keep
 FILE.py[:Class]     hosted, with a :class:`Hypervisor` from a file behind it
 ==================  =====================================================================================
 
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
     from .vcpu import Vcpu
 
 HOSTED = "hosted"
-_ROMS = {"none": None, "declining": "openvmi.rom", "native": "openvmi-native.rom", HOSTED: "openvmi.rom"}
+STRICT = "strict"
+_ROMS = {
+    "none": None,
+    "declining": "openvmi.rom",
+    "native": "openvmi-native.rom",
+    HOSTED: "openvmi.rom",
+    STRICT: "openvmi.rom",
+}
 NAMES = tuple(_ROMS)
 _HOME = {
     "Answer": "answers",
@@ -55,6 +63,7 @@ _HOME = {
 __all__ = [
     "HOSTED",
     "NAMES",
+    "STRICT",
     "Answer",
     "Continue",
     "Debug",
@@ -108,7 +117,7 @@ def offer(name: str, roms: tuple[Path, ...] = ()) -> Offer:
     image = _ROMS[known]
     if image is None and roms:
         raise UsageError("a machine with hypervisor 'none' has no ROM", help="leave out --rom or --hypervisor none")
-    return Offer(name, roms if image is None or roms else (images.path(image),), hosted=known == HOSTED)
+    return Offer(name, roms if image is None or roms else (images.path(image),), hosted=known in {HOSTED, STRICT})
 
 
 def split_name(name: str) -> tuple[str, str] | None:

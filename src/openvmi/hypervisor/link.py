@@ -136,7 +136,7 @@ class Link:
             trace_span=_WORD - 1,
             paths=_paths(paths),
             modes=bytes(wire.WIRE_CALLS),
-            unused1=bytes(16),
+            unused1=bytes(8),
             unused2=bytes(48),
             unused3=bytes(176),
         )
