@@ -39,7 +39,7 @@ _ROMS = {
     "declining": "openvmi.rom",
     "native": "openvmi-native.rom",
     HOSTED: "openvmi.rom",
-    STRICT: "openvmi.rom",
+    STRICT: images.ROM_STRICT,
 }
 NAMES = tuple(_ROMS)
 _HOME = {

@@ -138,6 +138,7 @@ class Session:
             self.machine.wake,
             verdict=self._verdict,
             chores=self._do_chores,
+            hear=self._heard,
             period=min(self._period, self._first.period),
         )
         self._board = Switchboard(link, self._brain, vcpus, self._first)
@@ -221,6 +222,13 @@ class Session:
             while self._do_chores():
                 pass
             self.hypervisor.stopped(outcome)
+
+    def _heard(self, data: bytes) -> None:
+        try:
+            self.hypervisor.heard(data)
+        except Exception as error:  # noqa: BLE001 - user code; it must not take the brain with it
+            if self._brain is not None:
+                self._brain.failure = self._brain.failure or error
 
     def _do_chores(self) -> bool:
         """Do what is due between calls; say whether there is more."""

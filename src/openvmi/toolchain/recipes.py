@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..images import GUESTS, LINUX_INITRD, PAYLOADS, ROMS, USER_PROGRAMS
+from ..images import GUESTS, LINUX_INITRD, PAYLOADS, ROM_STRICT, ROMS, USER_PROGRAMS
 from .zig import Program, link
 
 NATIVE_CODE = ("cpu", "interrupts", "mmu", "ports", "tables", "transfer")
@@ -55,6 +55,17 @@ def firmware(root: Path) -> Program:
         sources=sources(root, "firmware/rom"),
         script="firmware/rom/rom.ld",
         includes=("firmware/include", "firmware/rom"),
+    )
+
+
+def strict(root: Path) -> Program:
+    """Return how the ELF of the ROM is built that tells of calls before ``vmi_init``."""
+    base = firmware(root)
+    return replace(
+        base,
+        name="firmware/strict",
+        sources=(*base.sources, *sources(root, "firmware/strict")),
+        defines=("ROM_STRICT=1",),
     )
 
 
@@ -135,6 +146,9 @@ def build_roms(root: Path, work: Path, out: Path) -> None:
         top = wire.WIRE_BASE if mode == "decline" else 0
         image = build_image(elf.read_bytes(), RomMetadata(mode=RomMode(mode), virtual_top=top))
         (out / name).write_bytes(image)
+    elf = work / "strict.elf"
+    link(strict(root), root, elf)
+    (out / ROM_STRICT).write_bytes(build_image(elf.read_bytes(), RomMetadata(virtual_top=wire.WIRE_BASE)))
     for name, smp in PAYLOAD_SMP.items():
         elf = work / f"{name}.elf"
         link(payload(root, smp), root, elf)

@@ -15,7 +15,8 @@ from ..answers import Answer
 from ..base import Hypervisor
 from ..link import WITHOUT_STUB, area
 from ..memory import GuestMemoryError
-from .events import Event, Start
+from .early import Reports
+from .events import Early, Event, Start
 from .findings import as_text, report, summary
 from .judge import Judge
 from .sight import Sight
@@ -49,6 +50,7 @@ class Strict(Hypervisor):
         self.judge = Judge(Sight(self._read), top=wire.WIRE_BASE, blame=self._blame)
         self._vcpu: Vcpu | None = None
         self._inits = 0
+        self._reports = Reports()
         for call in SEEN:
             # before the class's own methods: one that takes all, and knows its number
             setattr(self, SHAPES[call].method, self._taker(call))
@@ -77,6 +79,11 @@ class Strict(Hypervisor):
             return None
 
         return take
+
+    def heard(self, data: bytes) -> None:
+        """Take what the ROM says about calls before ``vmi_init``."""
+        for call, caller in self._reports.take(data):
+            self.judge.feed(Early(call, caller))
 
     def _read(self, address: int, length: int) -> bytes | None:
         if self.guest is None:

@@ -96,7 +96,7 @@ def _current(state: State, event: Event, flags: int, physical: int) -> Iterator[
     """Judge the address that comes with CURRENT_AS: it selects this entry, in the tables in use."""
     level, address, pae = flags & PXE_LEVEL_MASK, flags & PXE_VA_MASK, bool(state.pae)
     shift = {PT: 12, PD: 21 if pae else 22, PDP: 30}.get(level)
-    if shift is None or state.pae is None:
+    if shift is None or state.pae is None or address >= state.top:
         return
     size = 8 if pae else 4
     count = 4 if level == PDP else PAGE // size

@@ -28,6 +28,18 @@ class Start(NamedTuple):
     cr4: int | None = None
 
 
+class Early(NamedTuple):
+    """A call before ``vmi_init``, as far as the ROM can tell.
+
+    Args:
+        call: number of the call.
+        caller: return address; for IRET the frame's EIP.
+    """
+
+    call: int
+    caller: int
+
+
 class Event(NamedTuple):
     """A call, before it is done. Numbers are what the guest has passed, whatever that is; None is not known.
 
@@ -53,6 +65,7 @@ class Event(NamedTuple):
         ldtr: selector of the LDT.
         gdt: linear address of the GDT in use.
         gdt_limit: its last byte's offset.
+        told: the registers are known; False for a call of which only the caller is.
     """
 
     cpu: int
@@ -76,15 +89,18 @@ class Event(NamedTuple):
     ldtr: int | None = None
     gdt: int | None = None
     gdt_limit: int | None = None
+    told: bool = True
 
     def text(self) -> str:
         """Return the call with its arguments by name, ``SetCR3(value=0x1000)``."""
-        if self.call == Call.IRET:
+        if self.call == Call.IRET and self.told:
             frame = zip(("eip", "cs", "eflags"), (self.caller, self.s1, self.s2), strict=True)
             return f"IRET({', '.join(f'{name}={_number(value)}' for name, value in frame)})"
         shape = SHAPES.get(self.call)
         if shape is None:
             return f"call {self.call}"
+        if not self.told:
+            return Call(self.call).name
         taken = (f"{name}={_number(self._at(places))}" for name, _, places in shape.takes)
         return f"{Call(self.call).name}({', '.join(taken)})"
 

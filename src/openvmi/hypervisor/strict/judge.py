@@ -10,7 +10,7 @@ from typing import Final
 
 from ...abi import Call
 from . import control, entries, pages, segments
-from .events import Event, Start
+from .events import Early, Event, Start
 from .findings import Findings
 from .pages import Breach
 from .sight import Sight
@@ -86,10 +86,15 @@ class Judge:
         self._before: deque[Event] = deque(maxlen=BEFORE)
         self.findings = Findings()
 
-    def feed(self, event: Event | Start) -> None:
+    def feed(self, event: Event | Start | Early) -> None:
         """Judge what happened; events come in the order in which they happened on each CPU."""
         if isinstance(event, Start):
             self._start(event)
+            return
+        if isinstance(event, Early):
+            # it comes by another way than calls do, and so maybe after the start
+            known = Event(0, event.call, event.caller, 0, 0, 0, told=False)
+            self.findings.add("before-init", "vmi_init has not been called", known, ())
             return
         for rule, seen in self._breaches(event):
             self.findings.add(rule, seen, event, tuple(self._before), self._blame)
