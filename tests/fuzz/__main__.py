@@ -25,7 +25,7 @@ _COVERED = re.compile(r"^#\d+\s+(INITED|DONE)\s+cov: (\d+)", re.MULTILINE)
 _NUMBERS = re.compile(r"^stat::(\w+):\s+(\d+)", re.MULTILINE)
 _GRACE = 120  # beyond the time limit: imports are instrumented first, and the corpus is run through once
 _SHOWN = 25
-_ALIVE = 20  # places and inputs, of hundreds; without instrumentation it is none
+_ALIVE = 10  # places and inputs, of hundreds; without instrumentation it is none
 
 
 def main() -> int:

@@ -64,7 +64,7 @@ def layer(folder: Path, *, force: bool) -> None:
 
 
 def _layer(files: dict[str, bytes]) -> str:
-    return f"version {kit.layer_version(files)} of the paravirt layer ({len(files)} files)"
+    return f"version {kit.layer_version(files)} of the paravirt layer"
 
 
 def _next(folder: Path) -> None:

@@ -31,7 +31,7 @@ static volatile u32 ticks;
 
 /* ---- In and out ---- */
 
-static void put(u16 port, const char *text)
+static __attribute__((noinline)) void put(u16 port, const char *text)
 {
 	for (; *text != '\0'; text++) {
 		while (!(inb(port + 5) & 0x20))
