@@ -24,7 +24,7 @@ from ._complete import names_or_files
 from ._output import Output, Shown, refuse_overwriting, tell
 
 if TYPE_CHECKING:
-    from ..machine import HeadStart
+    from ..machine import HeadStart, MachineConfig
     from ..machine.outcome import Outcome
     from ._hosted import Hosted
 
@@ -96,8 +96,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     goes to the guest's console, and Ctrl-A x ends it; a stdin that is no terminal is not read.
     """
     began = _process_start()
-    if strict_fail and hypervisor != STRICT:
-        raise UsageError("nothing judges the guest", where="--strict-fail", help="--hypervisor strict")
+    _refuse_unjudged(hypervisor if strict_fail else STRICT)
     request = Request(
         kernel=kernel,
         hypervisor=hypervisor,
@@ -117,9 +116,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    inputs = [config.kernel, config.initrd, *config.option_roms, symbols, *(split_name(hypervisor) or ())[:1]]
-    refuse_overwriting({"--json": json_file, "--console": console}, [Path(path) for path in inputs if path])
-    output = None if json_file is None else Output(json_file)
+    output = _output(json_file, config, request)
     sink = None if quiet or str(json_file) == "-" else Shown(config.timeout)
     hosted = None
     if offer(hypervisor, roms).hosted:
@@ -136,6 +133,19 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if hosted is not None:
         hosted.tell()
     return int(outcome.exit_code) if output is None else _write(output, machine, request, outcome, hosted)
+
+
+def _refuse_unjudged(hypervisor: str) -> None:
+    if hypervisor != STRICT:
+        raise UsageError("nothing judges the guest", where="--strict-fail", help="--hypervisor strict")
+
+
+def _output(json_file: Path | None, config: MachineConfig, request: Request) -> Output | None:
+    """Return where the report goes, if anywhere; nothing that is read is written to."""
+    named = (split_name(request.hypervisor) or ())[:1]
+    inputs = [config.kernel, config.initrd, *config.option_roms, request.symbols, *named]
+    refuse_overwriting({"--json": json_file, "--console": request.console}, [Path(path) for path in inputs if path])
+    return None if json_file is None else Output(json_file)
 
 
 def _run(run: Machine | Hosted, machine: Machine) -> Outcome:

@@ -110,4 +110,4 @@ def test_instructions_cannot_be_counted() -> None:
 
 
 def test_configured_with_its_own_rom() -> None:
-    assert [rom.name for rom in configure(Request(hypervisor=STRICT)).option_roms] == ["openvmi-strict.rom"]
+    assert [Path(rom).name for rom in configure(Request(hypervisor=STRICT)).option_roms] == ["openvmi-strict.rom"]

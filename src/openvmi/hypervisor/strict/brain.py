@@ -18,7 +18,7 @@ from ..memory import GuestMemoryError
 from .early import Reports
 from .events import Early, Event, Start
 from .findings import as_text, report, summary
-from .judge import Judge
+from .judge import UNSEEN, Judge
 from .sight import Sight
 
 if TYPE_CHECKING:
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 _BOX: Final = WireMailbox.SIZE // 4
 _RING: Final = (wire.WIRE_CPU_RING + WireRing.OFFSETS["cs"]) // 4
 _H: Final = {name: offset // 4 for name, offset in WireHeader.OFFSETS.items()}
-# Frequent, and nothing that the rules know can be wrong with them: preserved registers, no arguments.
-UNSEEN: Final = frozenset(
-    (
-        *(Call.EnableInterrupts, Call.DisableInterrupts, Call.GetInterruptMask, Call.SetInterruptMask),
-        *(Call.RDTSC, Call.IODelay),
-    )
-)
 SEEN: Final = tuple(call for call in Call if call not in WITHOUT_STUB and call not in UNSEEN)
 
 

@@ -19,7 +19,7 @@ _IOPL: Final = 0x3000
 _CR0: Final = 0x80050021  # PG, AM, WP, NE, PE
 _CR4: Final = 0xB0  # PGE, PAE, PSE
 _PAE: Final = 0x20
-_AP: Final = Struct("<4IQ10I8HHIIH")
+_AP: Final = Struct("<4IQ10I8HIIH")
 """The state that SetInitialAPState takes, 90 bytes: cr0 to cr4, efer, eip to edi, cs to gdtr limit, gdtr base, idtr."""
 
 

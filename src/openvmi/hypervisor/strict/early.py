@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the strict ROM says through the wake port about calls before ``vmi_init``; the other side is firmware/strict.
 
-A report is a mark and ten digits, highest first: the caller's eight, the call's two. Two bits of each byte say what it is,
-so wake-ups in between do no harm; a report that is cut short is dropped.
+A report is a mark and ten digits, highest first: the caller's eight, the call's two. Two bits of each byte say what it
+is, so wake-ups in between do no harm; a report that is cut short is dropped.
 """
 
 from __future__ import annotations

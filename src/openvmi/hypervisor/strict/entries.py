@@ -49,7 +49,8 @@ def _entry(  # noqa: PLR0913, PLR0917 - what the four calls pass
             cpu.deferred = True
     physical = cpu.physical(pointer)
     if physical is None:
-        yield "entry-unmapped", f"the entry is at {pointer:#x}; CPU {cpu.index} has registered {_mappings(cpu)}"
+        if cpu.mapping(pointer) is None and (cpu.mappings or state.whole):
+            yield "entry-unmapped", f"the entry is at {pointer:#x}; CPU {cpu.index} has registered {_mappings(cpu)}"
         return
     level = 0 if flags is None else flags & PXE_LEVEL_MASK
     table = state.tables.get(physical // PAGE)
@@ -60,7 +61,9 @@ def _entry(  # noqa: PLR0913, PLR0917 - what the four calls pass
         yield from _current(state, event, flags, physical)
     levels = table.levels if table is not None and table.levels else level
     if levels & (PD | PDP) and not levels & PT:
-        yield from _leads(state, physical, value, 8 if pae else 4, PD if level == PDP else PT)
+        # a PAE root is announced as a directory: of such a page, only the level given tells
+        below = (PD if (level or levels) & PDP else 0) | (PT if (level or levels) & PD else 0)
+        yield from _leads(state, physical, value, 8 if pae else 4, below or PT)
 
 
 def _table(state: State, frame: int, table: Table | None, level: int) -> Iterator[Breach]:
@@ -113,12 +116,12 @@ def _current(state: State, event: Event, flags: int, physical: int) -> Iterator[
 
 
 def _leads(state: State, physical: int, value: int | None, size: int, level: int) -> Iterator[Breach]:
-    """Judge where an entry of a directory leads."""
+    """Judge where an entry of a directory leads: to a table of ``level``."""
     if value is None:
         value = state.sight.number(physical, size)
     if value is None:
         return
-    if not value & PRESENT or (level == PT and value & LARGE):
+    if not value & PRESENT or (level & PT and value & LARGE):
         state.link(physical, None)
         return
     frame = (value & _FRAME) >> 12
@@ -134,13 +137,9 @@ def set_linear_mapping(state: State, event: Event, cpu: Cpu) -> Iterator[Breach]
         return
     if address + pages * PAGE > state.top:
         yield "reserved-top", f"the mapping ends at {address + pages * PAGE:#x}, virtual_top is {state.top:#x}"
-    if frame is None:
-        frame = 0 if slot == 0 else None
-    if frame is None:
-        cpu.mappings.pop(slot, None)
-        return
-    cpu.mappings[slot] = Mapping(address, pages, frame)
-    if event.cr3 is None or state.pae is None or not pages:
+    # where a record does not tell: slot 0 is low memory from page 0, by convention
+    cpu.mappings[slot] = Mapping(address, pages, 0 if frame is None and slot == 0 else frame)
+    if frame is None or event.cr3 is None or state.pae is None or not pages:
         return
     physical = state.sight.translate(event.cr3, address, pae=state.pae)
     if physical is not None and physical != frame * PAGE:

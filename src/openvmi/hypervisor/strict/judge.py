@@ -23,6 +23,14 @@ _JUMPS: Final = frozenset((int(Call.IRET), int(Call.SYSEXIT)))
 BEFORE: Final = 8
 """Events kept for the trace of a finding."""
 
+# Frequent, and nothing that the rules know can be wrong with them: preserved registers, no arguments.
+UNSEEN: Final = frozenset(
+    (
+        *(Call.EnableInterrupts, Call.DisableInterrupts, Call.GetInterruptMask, Call.SetInterruptMask),
+        *(Call.RDTSC, Call.IODelay),
+    )
+)
+
 Handler = Callable[[State, Event, Cpu], Iterator[Breach]]
 
 _HANDLERS: Final[dict[int, Handler]] = {
@@ -61,7 +69,7 @@ class Judge:
 
     Args:
         sight: the guest's memory; none for a recorded run.
-        active: ``vmi_init`` has said yes before the first event; otherwise a :class:`Start` comes.
+        active: ``vmi_init`` has said yes some time before the first event; otherwise a :class:`Start` comes.
         pae: three levels of page tables; None if not known before the start.
         top: ``virtual_top``: where the hypervisor's part of the address space begins.
         blame: names the function that a call is made for; asked only for findings.
@@ -82,7 +90,7 @@ class Judge:
         self._sight = sight or Sight()
         self._top = top
         self._blame = blame
-        self._state = State(self._sight, active=active, pae=pae, top=top)
+        self._state = State(self._sight, active=active, whole=not active, pae=pae, top=top)
         self._before: deque[Event] = deque(maxlen=BEFORE)
         self.findings = Findings()
 

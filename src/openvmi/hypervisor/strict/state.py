@@ -21,11 +21,11 @@ MOST_PAGES: Final = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A slot of SetLinearMapping: ``pages`` pages from linear address ``va`` are the frames from ``frame``."""
+    """A slot of SetLinearMapping: ``pages`` pages from linear address ``va`` are frames from ``frame``, if known."""
 
     va: int
     pages: int
-    frame: int
+    frame: int | None
 
 
 @dataclass(slots=True)
@@ -71,13 +71,19 @@ class Cpu:
     cr4: int | None = None
     flat: tuple[int | None, ...] = ()
 
-    def physical(self, address: int) -> int | None:
-        """Return what the registered mappings make of a linear address; None outside them."""
+    def mapping(self, address: int) -> Mapping | None:
+        """Return the registered mapping that a linear address is in."""
         for mapping in self.mappings.values():
-            offset = address - mapping.va
-            if 0 <= offset < mapping.pages * PAGE:
-                return mapping.frame * PAGE + offset
+            if 0 <= address - mapping.va < mapping.pages * PAGE:
+                return mapping
         return None
+
+    def physical(self, address: int) -> int | None:
+        """Return what the registered mappings make of a linear address; None outside them, or if not known."""
+        mapping = self.mapping(address)
+        if mapping is None or mapping.frame is None:
+            return None
+        return mapping.frame * PAGE + address - mapping.va
 
 
 class State:
@@ -86,15 +92,19 @@ class State:
     Args:
         sight: the guest's memory.
         active: ``vmi_init`` has said yes.
+        whole: nothing has been missed since.
         pae: three levels of page tables; None if not known.
         top: where the hypervisor's part of the address space begins.
     """
 
-    __slots__ = ("active", "cpus", "linked", "links", "pae", "sight", "tables", "top", "walked")
+    __slots__ = ("active", "cpus", "linked", "links", "pae", "sight", "tables", "top", "walked", "whole")
 
-    def __init__(self, sight: Sight, *, active: bool, pae: bool | None, top: int = TOP) -> None:
+    def __init__(
+        self, sight: Sight, *, active: bool, whole: bool = True, pae: bool | None = None, top: int = TOP
+    ) -> None:
         self.sight = sight
         self.active = active
+        self.whole = whole
         self.pae = pae
         self.top = top
         self.walked = False  # the tables in use at activation are known
