@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_findings_are_told_with_function_call_and_what_led_there(wrong: Path, tm
 )
 def test_exit_code(wrong: Path, deed: str, words: tuple[str, ...], status: int) -> None:
     assert run("--kernel", str(wrong), "--append", deed, *words).returncode == status
+
+
+def test_a_boot_takes_at_most_five_times_as_long() -> None:
+    seconds: dict[str, list[int]] = {"none": [], STRICT: []}
+    for _ in range(5):
+        for hypervisor, taken in seconds.items():
+            with machine_of(Request(hypervisor=hypervisor, append="-- stop", accel="tcg")) as machine:
+                outcome = machine.wait()
+            assert outcome.ok
+            taken.append(outcome.times.duration)
+    assert statistics.median(seconds[STRICT]) < 5 * statistics.median(seconds["none"])
 
 
 def test_strict_fail_wants_strict() -> None:

@@ -155,7 +155,10 @@ class State:
         """Remember where the entry at a physical address leads; None for nowhere."""
         before = self.links.pop(entry, None)
         if before is not None:
-            self.linked.get(before, set()).discard(entry)
+            entries = self.linked[before]
+            entries.discard(entry)
+            if not entries:
+                del self.linked[before]
         if frame is not None and len(self.links) < MOST_PAGES:
             self.links[entry] = frame
             self.linked.setdefault(frame, set()).add(entry)
