@@ -19,8 +19,9 @@ from openvmi.hypervisor.strict.offline import judge_records
 from openvmi.hypervisor.strict.rules import RULES
 from openvmi.hypervisor.strict.sight import Sight
 from openvmi.trace import TraceMeta, TraceWriter
-from openvmi.trace.event import Event as Record
 from openvmi.trace.symbols import SymbolTable
+
+from .machine import record
 
 SYMBOLS = SymbolTable([(0x1000, "one"), (0x2000, "two")])
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "strict.md"
@@ -132,11 +133,6 @@ def test_early_reports_of_nonsense(data: bytes) -> None:
     for call, caller in Reports().take(data):
         assert 0 <= call <= 0xFF
         assert 0 <= caller <= 0xFFFFFFFF
-
-
-def record(call: Call, *registers: int, number: int = 1) -> Record:
-    eax, edx, ecx = (*registers, 0, 0, 0)[:3]
-    return Record(number, call, 0, 1, 0, 0x1010, eax, edx, ecx, number)
 
 
 def test_a_recorded_run() -> None:
