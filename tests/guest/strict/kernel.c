@@ -124,29 +124,31 @@ static void query(void)
 		entry[number] = (u32)get_reloc(number);
 }
 
-static bool activate(bool interrupts, bool early)
-{
-	u32 (*init)(void) = (u32(*)(void))(uintptr_t)(rom + 0x80);
-	u32 answer;
-
-	if (early) {
-		query();
-		if (entry[VMI_CALL_SetLazyMode] != 0)
-			vmi(VMI_CALL_SetLazyMode, 0, 0, 0, 0, 0);
-	}
-	if (interrupts)
-		asm volatile("sti");
-	answer = init();
-	asm volatile("cli");
-	query();
-	return answer == 0;
-}
-
 static bool is(const char *word, const char *text)
 {
 	while (*word != '\0' && *word == *text)
 		word++, text++;
 	return *word == '\0' && *text == '\0';
+}
+
+/* With what a rule wants done wrong. To ask before vmi_init and call afterwards is right, and is done in one case. */
+static bool activate(const char *rule)
+{
+	u32 (*init)(void) = (u32(*)(void))(uintptr_t)(rom + 0x80);
+	bool early = is(rule, "before-init"), kept = is(rule, "addresses-kept");
+	u32 answer;
+
+	if (early || kept)
+		query();
+	if (early && entry[VMI_CALL_SetLazyMode] != 0)
+		vmi(VMI_CALL_SetLazyMode, 0, 0, 0, 0, 0);
+	if (is(rule, "init-interrupts"))
+		asm volatile("sti");
+	answer = init();
+	asm volatile("cli");
+	if (!kept)
+		query();
+	return answer == 0;
 }
 
 /* The kernel's last word on its command line. */
@@ -204,7 +206,7 @@ void kernel_main(const u32 *boot_information)
 	for (rom = VMI_SCAN_FIRST; rom < VMI_SCAN_END; rom += VMI_SCAN_STEP)
 		if (*POINTER(u16, rom) == 0xAA55 && *POINTER(u32, rom + 8) == VMI_SIGNATURE)
 			break;
-	if (rom == VMI_SCAN_END || !activate(is(rule, "init-interrupts"), is(rule, "before-init")))
+	if (rom == VMI_SCAN_END || !activate(rule))
 		finish(98);
 	tables_load(&cpus[0]);
 	finish(break_rule(rule) ? 0 : 97);

@@ -57,6 +57,13 @@ def test_breaks_its_rule_and_no_other(wrong: Path, deed: str) -> None:
     assert {finding.rule.id for finding in findings} == wanted, [finding.seen for finding in findings]
 
 
+def test_addresses_from_before_activation_lead_to_the_judge(wrong: Path) -> None:
+    findings = judged(Request(kernel=str(wrong), hypervisor=STRICT, append="addresses-kept", accel="tcg", timeout=20))
+    assert [finding.rule.id for finding in findings] == ["lazy-nested"]
+    (finding,) = findings
+    assert len(finding.before) == 6  # what is told after activation, and the first mode
+
+
 @pytest.mark.parametrize("kernel", ["guest", "guest-pae"])
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_the_bundled_guest_is_clean(kernel: str, cpus: int) -> None:
