@@ -45,7 +45,7 @@ class Hosted:
         began: time.monotonic_ns() at the start of the command.
         out: descriptor for what the hypervisor prints.
         name: of the machine, for ``openvmi attach``; its process's number, if not given.
-        strict_fail: an error that ``strict`` finds makes the exit code of a guest that ends with 0 a 1.
+        strict_fail: an error that ``strict`` finds, or nothing to judge, makes a guest's exit code 0 a 1.
 
     Attributes:
         machine: the machine.
@@ -177,11 +177,18 @@ class Hosted:
             said = f": {stop.reason}" if stop.reason else ""
             reason = f"the hypervisor stopped the machine with status {stop.status}{said}"
             return replace(outcome, how=How.STOPPED, exit_code=stop.status, reason=reason)
-        strict = self._strict() if self._strict_fail else None
-        if strict is not None and outcome.ok and strict.judge.findings.errors:
-            reason = f"{outcome.reason}, and broke the interface's rules"
-            return replace(outcome, exit_code=int(ExitCode.NOT_FINE), reason=reason)
+        fault = self._fault() if self._strict_fail and outcome.ok else ""
+        if fault:
+            return replace(outcome, exit_code=int(ExitCode.NOT_FINE), reason=f"{outcome.reason}, {fault}")
         return outcome
+
+    def _fault(self) -> str:
+        """Return what a strict judge has against a guest that ended well; empty for nothing."""
+        strict, brain = self._strict(), self._session.brain
+        if strict is not None and strict.judge.findings.errors:
+            return "and broke the interface's rules"
+        # a check that did not take place must not look like one that was passed
+        return "" if brain is not None and brain.answered else "and made no call that could be judged"
 
     def _failure(self) -> BaseException | None:
         brain = self._session.brain

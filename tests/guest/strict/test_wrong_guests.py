@@ -117,6 +117,13 @@ def test_a_boot_takes_at_most_five_times_as_long() -> None:
     assert statistics.median(seconds[STRICT]) < 5 * statistics.median(seconds["none"])
 
 
+def test_a_guest_that_does_not_use_the_interface_is_not_passed() -> None:
+    assert run("--kernel", "plain", "--append", "-- stop").returncode == 0
+    done = run("--kernel", "plain", "--append", "-- stop", "--strict-fail")
+    assert done.returncode == 1
+    assert "made no call that could be judged" in done.stderr
+
+
 def test_strict_fail_wants_strict() -> None:
     command = [sys.executable, "-m", "openvmi", "run", "--hypervisor", "native", "--strict-fail"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
