@@ -11,8 +11,9 @@ from __future__ import annotations
 import heapq
 import os
 import zlib
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -126,8 +127,11 @@ class TraceReader:
         Raises:
             InputError: the file contradicts itself.
         """
-        cpus = sorted({header.cpu for _, header in self._headers() if header.kind == BlockKind.RECORDS})
-        streams = [self._timed(cpu) for cpu in cpus]
+        places: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
+        for offset, header in self._headers():
+            if header.kind == BlockKind.RECORDS:
+                places[header.cpu].append(offset)
+        streams = [self._timed(cpu, places[cpu]) for cpu in sorted(places)]
         return (event for _, _, event in heapq.merge(*streams, key=lambda entry: entry[:2]))
 
     def totals(self) -> dict[int, CpuTotals]:
@@ -224,14 +228,18 @@ class TraceReader:
             raise self._broken(offset - BLOCK.size, "a block with another checksum than its own")
         return data
 
-    def _timed(self, cpu: int) -> Iterator[tuple[int, int, Event]]:
-        """Yield the events of one CPU, each with a time that never goes back."""
+    def _timed(self, cpu: int, places: Iterable[int]) -> Iterator[tuple[int, int, Event]]:
+        """Yield the events of one CPU, whose payloads are at ``places``, each with a time that never goes back."""
         time = 0
-        for offset, header in self._headers():
-            if header.kind == BlockKind.RECORDS and header.cpu == cpu:
-                for event in events(self._payload(offset, header)):
-                    time = max(time, event.time)
-                    yield time, cpu, event
+        for offset in places:
+            raw = self._read(offset - BLOCK.size, BLOCK.size)
+            if len(raw) < BLOCK.size:
+                return  # cut off since it was looked through
+            header = BlockHeader._make(BLOCK.unpack(raw))
+            self._check(offset, header)
+            for event in events(self._payload(offset, header)):
+                time = max(time, event.time)
+                yield time, cpu, event
 
     def _symbol_text(self) -> Iterator[bytes]:
         unpacker, size = zlib.decompressobj(), 0
