@@ -57,23 +57,16 @@ def command(  # noqa: PLR0913, PLR0917 - the options of a command
 def _print_header(interface: Interface, form: str) -> None:
     from ..abi import emit_c
 
-    _refuse_others(interface)
     click.echo(emit_c.header(interface) if form == "c" else emit_c.include(interface), nl=False)
 
 
 def _write_headers(interface: Interface, folder: Path) -> None:
     from .. import kit
 
-    _refuse_others(interface)
-    files = kit.headers()
+    files = kit.headers(interface.generation)
     kit.write(folder, files)
     for name in files:
         click.echo(printable(str(folder / name)))
-
-
-def _refuse_others(interface: Interface) -> None:
-    if interface.generation != "D":
-        raise UsageError("only generation D has a header", help="leave --generation out")
 
 
 def _print_json(data: object) -> None:

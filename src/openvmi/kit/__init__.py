@@ -38,11 +38,11 @@ def layer_sources(root: Path) -> dict[str, Path]:
     }
 
 
-def headers() -> dict[str, bytes]:
-    """Return the interface as a C header and as an assembler include, by file name."""
+def headers(generation: str = "D") -> dict[str, bytes]:
+    """Return a generation of the interface as a C header and as an assembler include, by file name."""
     from ..abi import emit_c, load  # noqa: PLC0415 - not needed to list files, as the build hook does
 
-    interface = load("D")
+    interface = load(generation)
     return {"vmi_abi.h": emit_c.header(interface).encode(), "vmi_abi.inc": emit_c.include(interface).encode()}
 
 
