@@ -28,6 +28,8 @@ BUNDLED = {
     "guest-pae": ("guest-pae.elf", "pae"),
     "plain": ("guest-plain.elf", "legacy"),
     "plain-pae": ("guest-plain-pae.elf", "pae"),
+    "guest-13": ("guest-13.elf", "legacy"),
+    "guest-13-pae": ("guest-13-pae.elf", "pae"),
 }
 DEFAULT_KERNEL = "guest"
 # The console where we listen, and a panic that ends the machine: VMI kernels reboot after 1 s, and know no -1.

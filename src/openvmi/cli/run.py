@@ -223,7 +223,7 @@ def _tell(machine: Machine, request: Request, outcome: Outcome) -> None:
 
 
 def _warn_of_roms(roms: tuple[Path, ...]) -> None:
-    """Say of ROMs that the user brought why a mainline guest passes them over: it says so only in part itself."""
+    """Say of ROMs that the user brought why a guest passes them over: it says so only in part itself."""
     if not roms:
         return
     from ..rom import Authority, refusals
@@ -234,7 +234,7 @@ def _warn_of_roms(roms: tuple[Path, ...]) -> None:
         except OSError:
             continue  # it was there when the machine started
         for finding in refusals(image, Authority.GUEST):
-            tell(printable(f"openvmi: {path}: a mainline guest refuses this ROM: {finding}"))
+            tell(printable(f"openvmi: {path}: a guest refuses this ROM: {finding}"))
 
 
 def _last_lines(outcome: Outcome) -> None:
