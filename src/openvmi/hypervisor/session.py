@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from .. import images
 from ..abi import Call, wire
-from ..abi.wire import Mode, Path
+from ..abi.wire import BrainState, Mode, Path
 from ..errors import HarnessError
 from ..machine import Machine, MachineConfig, SharedDevice
 from .answers import Debug, Snapshot, Stop
@@ -144,6 +144,7 @@ class Session:
         self._board = Switchboard(link, self._brain, vcpus, self._first)
         self._first.started(self.machine)
         self._brain.start()
+        link.set_hold(False)
 
     @property
     def hypervisor(self) -> Hypervisor:
@@ -256,6 +257,9 @@ class Session:
         for call, mode in self._first.modes.items():
             self._link.set_mode(mode, [call])
         self._link.set_mode(Mode.UPCALL, self._first.routed())
+        # a guest may be quicker than we are: its first calls wait for the brain's thread, however long that takes
+        self._link.set_brain(BrainState.ALIVE)
+        self._link.set_hold(True)
         self._first.link = self._link
 
     def _memory(self, cr3: int) -> GuestMemory:
