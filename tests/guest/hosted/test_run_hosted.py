@@ -131,9 +131,7 @@ def test_a_handler_that_hangs_loses_calls_and_says_so(mine: Mine) -> None:
 
 
 def test_a_guest_that_is_quicker_than_its_hypervisor_waits(mine: Mine) -> None:
-    body = (
-        "def started(self, machine): time.sleep(2.5)\ndef set_cr3(self, vcpu, value): ...\ndef cpuid(self, *x): ..."
-    )
+    body = "def started(self, machine): time.sleep(2.5)\ndef set_cr3(self, vcpu, value): ...\ndef cpuid(self, *x): ..."
     done = run(mine(body), append="-- stop")
     assert done.returncode == 0
     assert "LOST" not in done.stderr
