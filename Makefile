@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 SOURCES := $(shell find firmware guest src/openvmi/abi src/openvmi/rom src/openvmi/toolchain src/openvmi/initrd.py \
 	-type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: demo test unit images lint bench qemu clean help
+.PHONY: demo test unit images lint bench fuzz qemu clean help
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -21,7 +21,7 @@ demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and
 
 test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
 	@status=0; \
-	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit || status=1; \
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit tests/fuzz || status=1; \
 	$(BIN)/python -m pytest tests/command tests/object tests/house tests/guest || status=1; \
 	exit $$status
 
@@ -36,6 +36,12 @@ bench: $(VENV)/.images qemu ## the README's figures for the bundled guest
 	$(BIN)/openvmi bench --guest plain-pae,guest-pae --hypervisors none
 	$(BIN)/openvmi bench --hypervisors none,declining,native
 	$(BIN)/openvmi bench --count userland
+
+SECONDS ?= 60
+TARGETS ?=
+fuzz: $(STAMP) ## the coverage-guided fuzzer: each parser for SECONDS=60, or some of them: TARGETS="rom kernel"
+	$(BIN)/python -m pip --disable-pip-version-check install -q 'atheris>=3,<4'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 images: $(VENV)/.images ## build firmware and guest
 

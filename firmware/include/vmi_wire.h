@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xc45ccf50
+#define VMI_WIRE_HASH 0x393289ba
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -124,7 +124,9 @@
 #define VMI_WIRE_HEADER_longest_OFFSET 104
 #define VMI_WIRE_HEADER_fetch_OFFSET 108
 #define VMI_WIRE_HEADER_room_cycles_OFFSET 112
-#define VMI_WIRE_HEADER_unused1_OFFSET 116
+#define VMI_WIRE_HEADER_guest_eflags_OFFSET 116
+#define VMI_WIRE_HEADER_inits_OFFSET 120
+#define VMI_WIRE_HEADER_unused1_OFFSET 124
 #define VMI_WIRE_HEADER_modes_OFFSET 128
 #define VMI_WIRE_HEADER_unused2_OFFSET 208
 #define VMI_WIRE_HEADER_paths_OFFSET 256
@@ -168,7 +170,17 @@
 #define VMI_WIRE_RING_lost_upcalls_OFFSET 20
 #define VMI_WIRE_RING_cpu_OFFSET    24
 #define VMI_WIRE_RING_serial_OFFSET 28
-#define VMI_WIRE_RING_unused1_OFFSET 32
+#define VMI_WIRE_RING_cs_OFFSET     32
+#define VMI_WIRE_RING_ss_OFFSET     34
+#define VMI_WIRE_RING_ds_OFFSET     36
+#define VMI_WIRE_RING_es_OFFSET     38
+#define VMI_WIRE_RING_fs_OFFSET     40
+#define VMI_WIRE_RING_gs_OFFSET     42
+#define VMI_WIRE_RING_tr_OFFSET     44
+#define VMI_WIRE_RING_gdt_limit_OFFSET 46
+#define VMI_WIRE_RING_gdt_base_OFFSET 48
+#define VMI_WIRE_RING_ldtr_OFFSET   52
+#define VMI_WIRE_RING_unused1_OFFSET 54
 #define VMI_WIRE_RING_stop_OFFSET   64
 #define VMI_WIRE_RING_unused2_OFFSET 68
 
@@ -229,7 +241,9 @@ struct vmi_wire_header {
     unsigned int longest;                   /* written by the payload: TSC ticks that the longest batch of sites took */
     unsigned int fetch;                     /* bytes that a CPU fetches at once, less one: a power of two up to a page's; sites must not cross */
     unsigned int room_cycles;               /* TSC ticks that a guest waits for room in a full ring; the payload makes it 0 when that was in vain */
-    unsigned char unused1[12];              /* 0 */
+    unsigned int guest_eflags;              /* written by the payload: EFLAGS at the last vmi_init */
+    unsigned int inits;                     /* written by the payload: how often vmi_init has been called */
+    unsigned char unused1[4];               /* 0 */
     unsigned char modes[80];                /* Mode of each call */
     unsigned char unused2[48];              /* 0 */
     unsigned char paths[80];                /* Path of each call */
@@ -265,6 +279,8 @@ VMI_AT(vmi_wire_header, worker, VMI_WIRE_HEADER_worker_OFFSET);
 VMI_AT(vmi_wire_header, longest, VMI_WIRE_HEADER_longest_OFFSET);
 VMI_AT(vmi_wire_header, fetch, VMI_WIRE_HEADER_fetch_OFFSET);
 VMI_AT(vmi_wire_header, room_cycles, VMI_WIRE_HEADER_room_cycles_OFFSET);
+VMI_AT(vmi_wire_header, guest_eflags, VMI_WIRE_HEADER_guest_eflags_OFFSET);
+VMI_AT(vmi_wire_header, inits, VMI_WIRE_HEADER_inits_OFFSET);
 VMI_AT(vmi_wire_header, unused1, VMI_WIRE_HEADER_unused1_OFFSET);
 VMI_AT(vmi_wire_header, modes, VMI_WIRE_HEADER_modes_OFFSET);
 VMI_AT(vmi_wire_header, unused2, VMI_WIRE_HEADER_unused2_OFFSET);
@@ -335,7 +351,17 @@ struct vmi_wire_ring {
     unsigned int lost_upcalls;              /* upcalls that were done natively, for want of an answer */
     unsigned int cpu;                       /* index of this CPU */
     unsigned int serial;                    /* number of the last request; one more when it was given up */
-    unsigned char unused1[32];              /* 0 */
+    unsigned short cs;                      /* at the last request */
+    unsigned short ss;                      /* at the last request */
+    unsigned short ds;                      /* at the last request */
+    unsigned short es;                      /* at the last request */
+    unsigned short fs;                      /* at the last request */
+    unsigned short gs;                      /* at the last request */
+    unsigned short tr;                      /* selector of the task register at the last request */
+    unsigned short gdt_limit;               /* of GDTR at the last request */
+    unsigned int gdt_base;                  /* of GDTR at the last request */
+    unsigned short ldtr;                    /* selector of the LDT at the last request */
+    unsigned char unused1[10];              /* 0 */
     unsigned int stop;                      /* number of the first record for which there is no room yet; by the brain */
     unsigned char unused2[124];             /* 0 */
 } __attribute__((packed));
@@ -348,6 +374,16 @@ VMI_AT(vmi_wire_ring, lost, VMI_WIRE_RING_lost_OFFSET);
 VMI_AT(vmi_wire_ring, lost_upcalls, VMI_WIRE_RING_lost_upcalls_OFFSET);
 VMI_AT(vmi_wire_ring, cpu, VMI_WIRE_RING_cpu_OFFSET);
 VMI_AT(vmi_wire_ring, serial, VMI_WIRE_RING_serial_OFFSET);
+VMI_AT(vmi_wire_ring, cs, VMI_WIRE_RING_cs_OFFSET);
+VMI_AT(vmi_wire_ring, ss, VMI_WIRE_RING_ss_OFFSET);
+VMI_AT(vmi_wire_ring, ds, VMI_WIRE_RING_ds_OFFSET);
+VMI_AT(vmi_wire_ring, es, VMI_WIRE_RING_es_OFFSET);
+VMI_AT(vmi_wire_ring, fs, VMI_WIRE_RING_fs_OFFSET);
+VMI_AT(vmi_wire_ring, gs, VMI_WIRE_RING_gs_OFFSET);
+VMI_AT(vmi_wire_ring, tr, VMI_WIRE_RING_tr_OFFSET);
+VMI_AT(vmi_wire_ring, gdt_limit, VMI_WIRE_RING_gdt_limit_OFFSET);
+VMI_AT(vmi_wire_ring, gdt_base, VMI_WIRE_RING_gdt_base_OFFSET);
+VMI_AT(vmi_wire_ring, ldtr, VMI_WIRE_RING_ldtr_OFFSET);
 VMI_AT(vmi_wire_ring, unused1, VMI_WIRE_RING_unused1_OFFSET);
 VMI_AT(vmi_wire_ring, stop, VMI_WIRE_RING_stop_OFFSET);
 VMI_AT(vmi_wire_ring, unused2, VMI_WIRE_RING_unused2_OFFSET);

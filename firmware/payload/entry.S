@@ -20,8 +20,11 @@
 
     .text
 
-/* vmi_init. In: nothing. Out: EAX = 0. Clobbers: EAX, flags. CPL 0, DS flat, interrupts off. */
+/* vmi_init. In: nothing. Out: EAX = 0. Clobbers: EAX, flags. Stack: 4 bytes. CPL 0, DS flat, interrupts off. */
 FUNCTION(payload_init)
+    pushfl
+    popl HEADER(guest_eflags)
+    incl HEADER(inits)
     movl %cr4, %eax
     movl %eax, HEADER(guest_cr4)
     xorl %eax, %eax

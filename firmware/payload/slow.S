@@ -220,6 +220,15 @@ FUNCTION(payload_post)
     movl %eax, MAILBOX(eflags)(%ebp)
     movl %cr3, %eax
     movl %eax, MAILBOX(cr3)(%ebp)
+    movw %cs, RING(cs)(%ebp)
+    movw %ss, RING(ss)(%ebp)
+    movw %ds, RING(ds)(%ebp)
+    movw %es, RING(es)(%ebp)
+    movw %fs, RING(fs)(%ebp)
+    movw %gs, RING(gs)(%ebp)
+    sgdt RING(gdt_limit)(%ebp)
+    strw RING(tr)(%ebp)
+    sldtw RING(ldtr)(%ebp)
     movl RING(serial)(%ebp), %ecx
     incl %ecx
     movl %ecx, RING(serial)(%ebp)

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The first 144 bytes of the image (vmi-abi.md 1.3): what the BIOS enters at POST and what a guest's scan reads. Fields
- * left zero here (length, virtual_top, licence, PCIR and $PnP offsets) are openvmi.rom.build's. Ends in the two jump
- * points, whose code is in init.S.
+ * The header of the image (vmi-abi.md 1.3, 1.4): what the BIOS enters at POST and what a guest's scan reads. Fields left
+ * zero here (length, virtual_top, licence, PCIR and $PnP offsets) are the builder's. Ends in the two jump points, whose code
+ * is in init.S; compiled for generation B, before the slots, which are in firmware/rom13/slots.S.
  */
 #include "rom.inc"
 
@@ -29,7 +29,9 @@ rom_post:
     .org rom_image + VMI_ROM_HEADER_vrom_signature_OFFSET
     .long VMI_SIGNATURE
     .byte VMI_API_MINOR, VMI_API_MAJOR
+#ifndef VMI_SLOT_SIZE
     .byte 2                             /* jump_slots: vmi_init and get_reloc */
+#endif
 
     .org rom_image + ROM_DESCRIPTOR_OFFSET
     .ascii "openvmi\0"
@@ -43,8 +45,10 @@ rom_mode:
     .short rom_stub_table               /* offset of each call's stub, 0 for none (stubs.S) */
     .short VMI_CALL_COUNT               /* entries of that table */
 
+#ifndef VMI_SLOT_SIZE
     .org rom_image + VMI_ROM_HEADER_vmi_init_OFFSET
     jmp rom_vmi_init
     .org rom_image + VMI_ROM_HEADER_get_reloc_OFFSET
     jmp rom_get_reloc
+#endif
     .org rom_image + VMI_ROM_HEADER_SIZE

@@ -41,7 +41,11 @@ FUNCTION(rom_get_reloc)
     cmpl $ROM_MODE_STUBS, %edx
     je .Lstub
     subl $ROM_MODE_NATIVE, %edx         /* as in vmi_init: declining alone or unknown means no interface */
+#if ROM_STRICT
+    jb rom_strict_reloc
+#else
     jb rom_bridge_reloc
+#endif
     cmpl $(ROM_MODE_LAST - ROM_MODE_NATIVE), %edx
     ja .Lnone
 

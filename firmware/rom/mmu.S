@@ -14,7 +14,8 @@ FUNCTION(rom_set_pxe)
     ret
 END(rom_set_pxe)
 
-/* SetPxELong. In: EDX:EAX = value, ECX -> 64-bit entry, [ESP+4] = flags (as above).
+/* SetPxELong; of generation B SetPxELong0 and SwapPxELongAtomic, too. In: EDX:EAX = value, ECX -> 64-bit entry; flags at
+ * [ESP+4] are hints as above. Out: EDX:EAX = what was there.
  * A present entry must never be seen half written. Plain stores need a different order for each case, and for a live
  * kernel entry on several CPUs none is right; one locked exchange is right for all. CPUs with PAE have CMPXCHG8B.
  * Clobbers: EAX, EDX, ECX, flags. Stack: 12 bytes. */

@@ -11,24 +11,33 @@
 
 #include "types.h"
 
+/* What another kernel that uses the paravirt layer has otherwise (docs/paravirt.md, "What the kernel provides"). */
+#if __has_include("pv_config.h")
+#include "pv_config.h"
+#endif
+
 #ifndef CONFIG_PAE
 #define CONFIG_PAE 0
 #endif
 
 /* ---- Address space: the kernel and all low memory are mapped at physical + KERNEL_BASE ---- */
 
+#ifndef KERNEL_BASE
 #define KERNEL_BASE 0xC0000000
+#endif
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 4096
 
 /* ---- Segments. CS, SS, user CS, user SS follow each other because SYSENTER and SYSEXIT want it so ---- */
 
+#ifndef GDT_KERNEL_CS
 #define GDT_KERNEL_CS 1
 #define GDT_KERNEL_DS 2
 #define GDT_USER_CS 3
 #define GDT_USER_DS 4
 #define GDT_TSS 5
 #define GDT_LDT 6
+#endif
 #define GDT_PERCPU 7 /* %fs in the kernel: base of this CPU's data */
 #define GDT_TLS 8    /* three entries that belong to the running process */
 #define GDT_TLS_COUNT 3

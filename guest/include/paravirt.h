@@ -4,7 +4,8 @@
  * What the kernel calls instead of privileged instructions. The kernel never knows what it runs on: with
  * CONFIG_PARAVIRT=1 each operation is a patch site (pv_sites.h) that the boot-time patcher turns into the native
  * instruction or into a call of the VMI ROM; with CONFIG_PARAVIRT=0 each is the native instruction (pv_plain.h) and
- * nothing of the layer exists. docs/paravirt.md explains it; guest/paravirt/ implements it.
+ * nothing of the layer exists. docs/paravirt.md explains it; guest/paravirt/ implements it; docs/port-your-kernel.md
+ * puts it into another kernel.
  *
  * Operations, the same in both forms:
  *
@@ -48,6 +49,11 @@
 #include "arch.h"
 #include "vmi_abi.h"
 
+/* Of this layer, as a library. The version rises when a kernel that uses it has to be changed: something more that it must
+ * provide, an operation gone, other rules. The revision rises when something is new. */
+#define PARAVIRT_VERSION 1
+#define PARAVIRT_REVISION 0
+
 #ifndef CONFIG_PARAVIRT
 #define CONFIG_PARAVIRT 0
 #endif
@@ -65,7 +71,8 @@
 
 #else /* C */
 
-/* ---- What the kernel provides ---- */
+/* ---- What the kernel provides. Besides: lapic_base (arch.h), memcpy(), memset(); pv_config.h, if its layout is another than
+ * arch.h's; in the linker script pv_sites_start, pv_sites_end, pv_inline_start, pv_inline_end; -mregparm=3 ---- */
 
 /** Stops the machine with one line of text, no newline. The layer calls it where the interface leaves no way on. */
 NORETURN void pv_panic(const char *text);

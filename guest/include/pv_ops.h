@@ -26,11 +26,31 @@
 #define PV_INLINE_MIN 5  /* a relative call */
 #define PV_INLINE_MAX 30 /* two stores of constants to fixed addresses */
 
+#include "vmi_abi.h"
+
+/* The calls behind operations that differ between paging modes and between generations of the interface: API 3, and 13 of
+ * 2006 (compiled with firmware/include13). 13 has no call for "I have changed this entry", and no lazy modes: an entry is
+ * shown to the hypervisor by a change that changes nothing (vmi_wrappers.c), and queues are only drained. */
+#if VMI_API_MAJOR == 13
+#define PV_CALL_LAZY FlushDeferredCalls
+#define VMI_LAZY_NONE 0
+#define VMI_LAZY_MMU 1
+#define VMI_LAZY_CPU 2
+#else
+#define PV_CALL_LAZY SetLazyMode
+#endif
 #if CONFIG_PAE
 #define PV_CALL_SET SetPxELong
-#define PV_CALL_UPDATE UpdatePxELong
 #else
 #define PV_CALL_SET SetPxE
+#endif
+#if VMI_API_MAJOR == 13 && CONFIG_PAE
+#define PV_CALL_UPDATE TestAndClearPxELongBit
+#elif VMI_API_MAJOR == 13
+#define PV_CALL_UPDATE TestAndClearPxEBit
+#elif CONFIG_PAE
+#define PV_CALL_UPDATE UpdatePxELong
+#else
 #define PV_CALL_UPDATE UpdatePxE
 #endif
 
@@ -72,11 +92,11 @@
 	X(cpu, update_kernel_stack, UpdateKernelStack) \
 	X(cpu, set_iopl, SetIOPLMask)                  \
 	X(cpu, io_delay, IODelay)                      \
-	X(cpu, start_switch, SetLazyMode)              \
+	X(cpu, start_switch, PV_CALL_LAZY)             \
 	X(cpu, finish_switch, UpdateKernelStack)       \
-	X(cpu, lazy_mode_none, SetLazyMode)            \
-	X(cpu, lazy_mode_mmu, SetLazyMode)             \
-	X(cpu, lazy_mode_cpu, SetLazyMode)
+	X(cpu, lazy_mode_none, PV_CALL_LAZY)           \
+	X(cpu, lazy_mode_mmu, PV_CALL_LAZY)            \
+	X(cpu, lazy_mode_cpu, PV_CALL_LAZY)
 
 #define PV_MMU_OPS(X)                            \
 	X(mmu, set_pte, PV_CALL_SET)             \
@@ -113,7 +133,6 @@
 #ifndef __ASSEMBLER__
 
 #include "arch.h"
-#include "vmi_abi.h"
 
 /* Register conventions differ (pv_sites.h has each), so C cannot call through these words. */
 typedef const void *pv_code;

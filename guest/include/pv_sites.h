@@ -181,11 +181,16 @@ PV_WRITE_ENTRY(write_idt_entry)
 
 /* Operations that are nothing natively, or that mark a stretch of code, ride on an instruction that is needed anyway: the
  * stub executes it too, then tells the ROM. On their own they would cost a NOP. */
-#define PV_KERNEL_STACK(function)                                                                                   \
-	ALWAYS_INLINE void function(struct tss *tss, u32 esp0)                                                      \
-	{                                                                                                           \
-		asm volatile(PV_INLINE(function, "movl %[esp0], %[field]", "movl %[esp0], %[field]; pushl %[esp0]") \
-			     : [field] "=m"(tss->esp0) : [esp0] "r"(esp0) : "memory");                              \
+#if VMI_API_MAJOR == 13
+#define PV_PUSH_STACK "pushl %[esp0]; " PV_PUSH_ADDRESS("field") /* it takes the address of the TSS, too */
+#else
+#define PV_PUSH_STACK "pushl %[esp0]"
+#endif
+#define PV_KERNEL_STACK(function)                                                                                    \
+	ALWAYS_INLINE void function(struct tss *tss, u32 esp0)                                                       \
+	{                                                                                                            \
+		asm volatile(PV_INLINE(function, "movl %[esp0], %[field]", "movl %[esp0], %[field]; " PV_PUSH_STACK) \
+			     : [field] "=m"(tss->esp0) : [esp0] "r"(esp0) : "memory");                               \
 	}
 PV_KERNEL_STACK(update_kernel_stack)
 PV_KERNEL_STACK(finish_switch)

@@ -57,14 +57,17 @@ void sched_init_cpu(u32 stack)
 	update_kernel_stack(&cpu->tss, stack + STACK_SIZE);
 }
 
-/* Thread-local segments live in the CPU's GDT; most processes have none, and equal words need no store. */
+/* Thread-local segments live in the CPU's GDT; most processes have none, and equal words need no store. The one in %gs must
+ * not become invalid under it (vmi-abi.md 4.8): it goes first, and switch_to() loads the next one's. */
 static NOINLINE void load_tls(struct descriptor *gdt, const struct process *to)
 {
 	for (u32 i = 0; i < GDT_TLS_COUNT; i++) {
 		const struct descriptor *now = &gdt[GDT_TLS + i], *next = &to->tls[i];
 
-		if (now->low != next->low || now->high != next->high)
-			write_gdt_entry(gdt, GDT_TLS + i, next->low, next->high);
+		if (now->low == next->low && now->high == next->high)
+			continue;
+		load_gs(0);
+		write_gdt_entry(gdt, GDT_TLS + i, next->low, next->high);
 	}
 }
 

@@ -8,6 +8,7 @@
 #define OPENVMI_PARAVIRT_INTERNAL_H
 
 #include "paravirt.h"
+#include "vmi_api.h"
 
 /* ---- Tables (ops.c) ---- */
 

@@ -7,7 +7,7 @@
  */
 #include "internal.h"
 
-typedef u32 (*rom_init)(void);
+typedef u32 (*rom_init)(u32 self); /* only API 13 has an argument: where the image will run, which is where it lies */
 typedef u64 (*rom_get_reloc)(u32 call);
 
 u32 kernel_rpl;
@@ -36,7 +36,7 @@ static void log_answer(u32 call, const struct vmi_reloc_answer *answer)
 
 struct vmi_reloc_answer vmi_get_reloc(u32 call)
 {
-	rom_get_reloc get_reloc = (rom_get_reloc)(uintptr_t)ADDRESS(vmi_found.rom->get_reloc);
+	rom_get_reloc get_reloc = (rom_get_reloc)(uintptr_t)VMI_QUERY_OF(vmi_found.rom);
 	u64 record = get_reloc(call);
 	struct vmi_reloc_answer answer = { (u32)record, (u8)(record >> 32) };
 
@@ -48,7 +48,7 @@ void paravirt_probe(void)
 {
 	vmi_scan(phys_to_virt(VMI_SCAN_FIRST), VMI_SCAN_END - VMI_SCAN_FIRST, &vmi_found);
 	if (vmi_found.verdict == VMI_ACCEPTED)
-		reserved_top = vmi_found.rom->virtual_top; /* reserves 2^32 - virtual_top bytes; stays so if the ROM declines */
+		reserved_top = VMI_TOP_OF(vmi_found.rom); /* reserves what is above; stays so if the ROM declines */
 }
 
 void vmi_register_lowmem(void)
@@ -62,10 +62,10 @@ void vmi_register_lowmem(void)
 /* From the ROM's "yes" on this code may be at CPL 1 or 2. The selectors in the CPU say so; those in memory don't. */
 static bool enter_vmi(void)
 {
-	rom_init init = (rom_init)(uintptr_t)ADDRESS(vmi_found.rom->vmi_init);
+	rom_init init = (rom_init)(uintptr_t)VMI_INIT_OF(vmi_found.rom);
 	u32 cs;
 
-	vmi_init_result = init();
+	vmi_init_result = init(ADDRESS(vmi_found.rom));
 	if (vmi_init_result != 0) {
 		vmi_state = VMI_DECLINED;
 		return false;

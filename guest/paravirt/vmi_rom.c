@@ -12,6 +12,7 @@ static const void *at(const struct vmi_rom_header *rom, u32 offset)
 	return (const u8 *)rom + offset;
 }
 
+#if !VMI_IS_13
 static bool same(const char *left, const char *right)
 {
 	while (*left != '\0' && *left == *right) {
@@ -26,6 +27,7 @@ static bool license_fits(const char *license)
 {
 	return same(license, "GPL") || same(license, "GPL v2");
 }
+#endif
 
 static void read_pci_header(const struct vmi_rom_header *rom, struct vmi_found *found)
 {
@@ -47,9 +49,25 @@ static void read_strings(const struct vmi_rom_header *rom, struct vmi_found *fou
 		if (pnp->product_offs != 0)
 			found->product = at(rom, pnp->product_offs);
 	}
-	found->license = rom->license_offs != 0 ? at(rom, rom->license_offs) : "unspecified";
 }
 
+#if VMI_IS_13
+/* The guests of 2006 look at signatures and version only. The minor version is that of the relocation query. */
+enum vmi_verdict vmi_judge(const struct vmi_rom_header *rom, struct vmi_found *found)
+{
+	if (rom->rom_signature != VMI_ROM_SIGNATURE)
+		return VMI_NOT_A_ROM;
+	if (rom->vrom_signature != VMI_SIGNATURE)
+		return VMI_NOT_VMI;
+	found->rom = rom;
+	if (rom->api_version_maj != VMI_API_MAJOR || rom->api_version_min < VMI_API_MINOR)
+		return VMI_BAD_VERSION;
+	if (rom->pci_header_offs != 0)
+		read_pci_header(rom, found);
+	read_strings(rom, found);
+	return VMI_ACCEPTED;
+}
+#else
 enum vmi_verdict vmi_judge(const struct vmi_rom_header *rom, struct vmi_found *found)
 {
 	if (rom->rom_signature != VMI_ROM_SIGNATURE)
@@ -64,8 +82,10 @@ enum vmi_verdict vmi_judge(const struct vmi_rom_header *rom, struct vmi_found *f
 		return VMI_NO_PCI_HEADER;
 	read_pci_header(rom, found);
 	read_strings(rom, found);
+	found->license = rom->license_offs != 0 ? at(rom, rom->license_offs) : "unspecified";
 	return license_fits(found->license) ? VMI_ACCEPTED : VMI_BAD_LICENSE;
 }
+#endif
 
 void vmi_scan(const u8 *window, u32 bytes, struct vmi_found *found)
 {

@@ -32,7 +32,7 @@ extern const u8 pv_vmi_no_iret[], pv_vmi_no_sysexit[];
 #define SERVICE(call, rule, group, op, replacement) { VMI_CALL_##call, rule, PV_TYPE(group, op), replacement, #call }
 #define SERVICE_EXPAND(call, rule, group, op, replacement) SERVICE(call, rule, group, op, replacement)
 #define DIRECT(call, rule, group, op) SERVICE(call, rule, group, op, NULL)
-#define THUNK(call, rule, group, op) SERVICE(call, rule, group, op, pv_vmi_##op)
+#define THUNK(call, rule, group, op) SERVICE_EXPAND(call, rule, group, op, pv_vmi_##op)
 
 static const struct service before_time[] = {
 	DIRECT(CPUID, WRAP, cpu, cpuid),
@@ -66,10 +66,12 @@ static const struct service before_time[] = {
 	THUNK(UpdateKernelStack, WRAP, cpu, update_kernel_stack),
 	DIRECT(SetIOPLMask, FILL, cpu, set_iopl),
 	DIRECT(IODelay, FILL, cpu, io_delay),
-	THUNK(SetLazyMode, WRAP, cpu, lazy_mode_cpu), /* mainline has four operations, and so asks four times */
-	THUNK(SetLazyMode, WRAP, cpu, lazy_mode_none),
-	THUNK(SetLazyMode, WRAP, cpu, lazy_mode_mmu),
-	THUNK(SetLazyMode, WRAP, cpu, lazy_mode_none),
+#if !VMI_IS_13
+	THUNK(PV_CALL_LAZY, WRAP, cpu, lazy_mode_cpu), /* mainline has four operations, and so asks four times */
+	THUNK(PV_CALL_LAZY, WRAP, cpu, lazy_mode_none),
+	THUNK(PV_CALL_LAZY, WRAP, cpu, lazy_mode_mmu),
+#endif
+	THUNK(PV_CALL_LAZY, WRAP, cpu, lazy_mode_none),
 	THUNK(FlushTLB, WRAP, mmu, flush_tlb),
 	THUNK(FlushTLB, WRAP, mmu, flush_tlb_global),
 	THUNK(InvalPage, FILL, mmu, invlpg),
@@ -131,7 +133,7 @@ static void install_mmu(void)
 	if (vmi_entry[VMI_CALL_ReleasePage] != 0) {
 		USE(mmu, paging_release_pt);
 		USE(mmu, paging_release_pd);
-		pv_ops.mmu.paging_release_root = pv_vmi_paging_release_pd;
+		USE(mmu, paging_release_root);
 	}
 	if (vmi_entry[VMI_CALL_SetLinearMapping] != 0)
 		USE(mmu, linear_mapping);
@@ -140,9 +142,13 @@ static void install_mmu(void)
 /* Operations that two calls share. */
 static void install_switch(void)
 {
-	if (vmi_entry[VMI_CALL_SetLazyMode] != 0)
+	u32 lazy = vmi_entry[pv_infos[PV_TYPE(cpu, lazy_mode_none)].call];
+
+#if !VMI_IS_13
+	if (lazy != 0)
 		USE(cpu, start_switch);
-	if (vmi_entry[VMI_CALL_SetLazyMode] != 0 || vmi_entry[VMI_CALL_UpdateKernelStack] != 0)
+#endif
+	if (lazy != 0 || vmi_entry[VMI_CALL_UpdateKernelStack] != 0)
 		USE(cpu, finish_switch);
 }
 

@@ -103,12 +103,17 @@ STACKED 1, invlpg, ROM(InvalPage)
 RESULT64 wallclock_ns, ROM(GetWallclockTime)
 
 /* Through C. */
+#if VMI_API_MAJOR == 13
+STACKED 2, update_kernel_stack, vmi_update_kernel_stack
+STACKED 2, finish_switch, vmi_finish_switch
+#else
 STACKED 1, update_kernel_stack, vmi_update_kernel_stack
-NO_RESULT start_switch, vmi_lazy_mode_cpu
 STACKED 1, finish_switch, vmi_finish_switch
-NO_RESULT lazy_mode_none, vmi_lazy_mode_none
+NO_RESULT start_switch, vmi_lazy_mode_cpu
 NO_RESULT lazy_mode_mmu, vmi_lazy_mode_mmu
 NO_RESULT lazy_mode_cpu, vmi_lazy_mode_cpu
+#endif
+NO_RESULT lazy_mode_none, vmi_lazy_mode_none
 #if CONFIG_PAE
 STACKED 3, set_pte, vmi_set_pte
 STACKED 4, set_pte_at, vmi_set_pte_at
@@ -129,22 +134,36 @@ STACKED 1, paging_alloc_pd, vmi_paging_alloc_pd
 FOUR_ARGUMENTS paging_alloc_root, vmi_paging_alloc_root
 STACKED 1, paging_release_pt, vmi_paging_release_pt
 STACKED 1, paging_release_pd, vmi_paging_release_pd
+STACKED 1, paging_release_root, vmi_paging_release_root
 FOUR_ARGUMENTS linear_mapping, vmi_linear_mapping
 NO_RESULT flush_tlb, vmi_flush_tlb
 NO_RESULT flush_tlb_global, vmi_flush_tlb_global
 RESULT64 clock_cycles, vmi_clock_cycles
 RESULT clock_khz, vmi_clock_khz
 
+/* API 13 takes the linear address of a register of the local APIC. In: EAX = its offset. Else as the ROM. */
+#if VMI_API_MAJOR == 13
+#define APIC(call) vmi_##call
+vmi_APICRead:
+	addl lapic_base, %eax
+	jmp ROM(APICRead)
+vmi_APICWrite:
+	addl lapic_base, %eax
+	jmp ROM(APICWrite)
+#else
+#define APIC(call) ROM(call)
+#endif
+
 /* One argument on the stack and a result. */
 ENTRY apic_read
 	pushl %edx
 	pushl %ecx
 	movl 12(%esp), %eax
-	call ROM(APICRead)
+	call APIC(APICRead)
 	popl %ecx
 	popl %edx
 	ret $4
-STACKED 2, apic_write, ROM(APICWrite)
+STACKED 2, apic_write, APIC(APICWrite)
 
 /* What stands in the words of IRET and SYSEXIT under VMI: these can only be patched in, because a ROM may want them entered
  * by CALL or by JUMP. Reached if the ROM offers no way. In: anything. No return. */
@@ -158,6 +177,6 @@ pv_vmi_no_sysexit:
 
 	.section .rodata
 no_iret_text:
-	.asciz "paravirt: the ROM is active but has no IRET (call 33 must be CALL_REL or JUMP_REL)"
+	.asciz "paravirt: the ROM is active but has no IRET (it must be CALL_REL or JUMP_REL)"
 no_sysexit_text:
-	.asciz "paravirt: the ROM is active but has no SYSEXIT (call 34 must be CALL_REL or JUMP_REL)"
+	.asciz "paravirt: the ROM is active but has no SYSEXIT (it must be CALL_REL or JUMP_REL)"

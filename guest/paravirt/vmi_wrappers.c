@@ -8,10 +8,10 @@
 #include "internal.h"
 #include "vmi_wrappers.h"
 
-#define PAE_FLAG (CONFIG_PAE ? VMI_PAGE_PAE : 0)
-#define PAGE_L1 (VMI_PAGE_PT | VMI_PAGE_ZEROED | PAE_FLAG)
-#define PAGE_L2 (VMI_PAGE_PD | VMI_PAGE_ZEROED | PAE_FLAG)
 #define PXE_AT(va) (VMI_PXE_PT | VMI_PXE_CURRENT_AS | ((va) & VMI_PXE_VA_MASK))
+
+#define PV_CALL_NUMBER_OF(name) VMI_CALL_##name
+#define PV_CALL_NUMBER(name) PV_CALL_NUMBER_OF(name)
 
 typedef void (*rom_1)(u32);
 typedef void (*rom_2)(u32, u32);
@@ -19,6 +19,31 @@ typedef void (*rom_4)(u32, u32, u32, u32);
 typedef void (*rom_5)(u32, u32, u32, u32, u32);
 
 /* ---- CPU ---- */
+
+#if VMI_IS_13
+
+/* The site itself has stored esp0 into the TSS, at `field`. */
+void vmi_update_kernel_stack(u32 field, u32 esp0)
+{
+	VMI_FUNCTION(UpdateKernelStack, rom_2)(field - offsetof(struct tss, esp0), esp0);
+}
+
+/* Queues can only be drained. */
+void vmi_lazy_mode_none(void)
+{
+	VMI_FUNCTION(FlushDeferredCalls, rom_1)(VMI_DEFERRED_MMU | VMI_DEFERRED_CPU);
+}
+
+/* Here with either call or both. */
+void vmi_finish_switch(u32 field, u32 esp0)
+{
+	if (vmi_entry[VMI_CALL_UpdateKernelStack] != 0)
+		vmi_update_kernel_stack(field, esp0);
+	if (vmi_entry[VMI_CALL_FlushDeferredCalls] != 0)
+		VMI_FUNCTION(FlushDeferredCalls, rom_1)(VMI_DEFERRED_CPU);
+}
+
+#else
 
 /* The site itself has stored esp0 into the TSS. */
 void vmi_update_kernel_stack(u32 esp0)
@@ -65,6 +90,8 @@ void vmi_finish_switch(u32 esp0)
 		vmi_lazy_mode_none();
 }
 
+#endif
+
 /* ---- Page-table entries ---- */
 
 #if CONFIG_PAE
@@ -75,16 +102,20 @@ void vmi_finish_switch(u32 esp0)
 #define VMI_ZERO 0
 #endif
 typedef void (*rom_set)(VMI_VALUE, pte_t *entry, u32 flags);
-typedef void (*rom_update)(pte_t *entry, u32 flags);
+typedef void (*rom_update)(pte_t *entry, u32 flags_or_bit);
 
 static void set(VMI_VALUE, pte_t *entry, u32 flags)
 {
-	((rom_set)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_SetPxELong : VMI_CALL_SetPxE])(VMI_WORDS, entry, flags);
+	((rom_set)(uintptr_t)vmi_entry[PV_CALL_NUMBER(PV_CALL_SET)])(VMI_WORDS, entry, flags);
 }
+
+/* In API 13 by a locked change that changes nothing: a bit is cleared that is the software's and that nobody sets. So the
+ * CPU's own changes of A and D are not lost, as they might be if the entry were read and set again. */
+#define UNUSED_BIT 11
 
 static void update(pte_t *entry, u32 flags)
 {
-	((rom_update)(uintptr_t)vmi_entry[CONFIG_PAE ? VMI_CALL_UpdatePxELong : VMI_CALL_UpdatePxE])(entry, flags);
+	((rom_update)(uintptr_t)vmi_entry[PV_CALL_NUMBER(PV_CALL_UPDATE)])(entry, VMI_IS_13 ? UNUSED_BIT : flags);
 }
 
 void vmi_set_pte(VMI_VALUE, pte_t *entry)
@@ -131,27 +162,32 @@ void vmi_pte_update_other(pte_t *entry)
 
 void vmi_paging_alloc_pt(u32 pfn)
 {
-	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L1, 0, 0, 0);
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, VMI_PAGE_LEAF, 0, 0, 0);
 }
 
 void vmi_paging_alloc_pd(u32 pfn)
 {
-	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L2, 0, 0, 0);
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, VMI_PAGE_DIRECTORY_IN_USE, 0, 0, 0);
 }
 
 void vmi_paging_alloc_root(u32 pfn, u32 kernel_root_pfn, u32 first, u32 count)
 {
-	VMI_FUNCTION(AllocatePage, rom_5)(pfn, PAGE_L2 | VMI_PAGE_CLONE, kernel_root_pfn, first, count);
+	VMI_FUNCTION(AllocatePage, rom_5)(pfn, VMI_PAGE_ROOT_CLONE, kernel_root_pfn, first, count);
 }
 
 void vmi_paging_release_pt(u32 pfn)
 {
-	VMI_FUNCTION(ReleasePage, rom_2)(pfn, PAGE_L1);
+	VMI_FUNCTION(ReleasePage, rom_2)(pfn, VMI_PAGE_LEAF);
 }
 
 void vmi_paging_release_pd(u32 pfn)
 {
-	VMI_FUNCTION(ReleasePage, rom_2)(pfn, PAGE_L2);
+	VMI_FUNCTION(ReleasePage, rom_2)(pfn, VMI_PAGE_DIRECTORY);
+}
+
+void vmi_paging_release_root(u32 pfn)
+{
+	VMI_FUNCTION(ReleasePage, rom_2)(pfn, VMI_PAGE_ROOT);
 }
 
 void vmi_linear_mapping(u32 slot, u32 va, u32 pages, u32 pfn)

@@ -15,11 +15,16 @@
 #define VMI_VALUE u32 low
 #endif
 
+#if VMI_API_MAJOR == 13
+void vmi_update_kernel_stack(u32 field, u32 esp0);
+void vmi_finish_switch(u32 field, u32 esp0);
+#else
 void vmi_update_kernel_stack(u32 esp0);
 void vmi_finish_switch(u32 esp0);
-void vmi_lazy_mode_none(void);
 void vmi_lazy_mode_mmu(void);
 void vmi_lazy_mode_cpu(void);
+#endif
+void vmi_lazy_mode_none(void);
 void vmi_set_pte(VMI_VALUE, pte_t *entry);
 void vmi_set_pte_at(VMI_VALUE, pte_t *entry, u32 va);
 void vmi_set_pde(VMI_VALUE, pte_t *entry);
@@ -33,6 +38,7 @@ void vmi_paging_alloc_pd(u32 pfn);
 void vmi_paging_alloc_root(u32 pfn, u32 kernel_root_pfn, u32 first, u32 count);
 void vmi_paging_release_pt(u32 pfn);
 void vmi_paging_release_pd(u32 pfn);
+void vmi_paging_release_root(u32 pfn);
 void vmi_linear_mapping(u32 slot, u32 va, u32 pages, u32 pfn);
 void vmi_flush_tlb(void);
 void vmi_flush_tlb_global(void);

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import images
 from .errors import InputError, UsageError
-from .hypervisor import offer, split_name
+from .hypervisor import STRICT, offer, split_name
 from .machine import Machine, MachineConfig
 
 TYPE_CHECKING = False  # typing takes some milliseconds to import
@@ -28,6 +28,8 @@ BUNDLED = {
     "guest-pae": ("guest-pae.elf", "pae"),
     "plain": ("guest-plain.elf", "legacy"),
     "plain-pae": ("guest-plain-pae.elf", "pae"),
+    "guest-13": ("guest-13.elf", "legacy"),
+    "guest-13-pae": ("guest-13-pae.elf", "pae"),
 }
 DEFAULT_KERNEL = "guest"
 # The console where we listen, and a panic that ends the machine: VMI kernels reboot after 1 s, and know no -1.
@@ -122,18 +124,23 @@ def machine_of(request: Request) -> Machine | Session:
 
 
 def hypervisor_of(request: Request) -> Hypervisor:
-    """Return a new hypervisor of the kind that ``request`` names; for ``hosted`` one that decides nothing.
+    """Return a new hypervisor of the kind that ``request`` names; ``hosted``'s decides nothing, ``strict``'s judges.
 
     Raises:
         InputError, UsageError: as :func:`openvmi.hypervisor.load.load_hypervisor`, or instructions are to be counted.
     """
     from .hypervisor.base import Hypervisor  # noqa: PLC0415
 
-    if split_name(request.hypervisor) is None:
-        return Hypervisor()
-    from .hypervisor.load import load_hypervisor  # noqa: PLC0415
+    if request.hypervisor == STRICT:
+        from .hypervisor.strict.brain import Strict  # noqa: PLC0415
 
-    hypervisor = load_hypervisor(request.hypervisor)
+        hypervisor: Hypervisor = Strict()
+    elif split_name(request.hypervisor) is None:
+        return Hypervisor()
+    else:
+        from .hypervisor.load import load_hypervisor  # noqa: PLC0415
+
+        hypervisor = load_hypervisor(request.hypervisor)
     routed = hypervisor.routed()
     if request.icount and routed:
         raise UsageError(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from openvmi import kit
+from openvmi.kit import layer_sources
 from openvmi.toolchain import IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +70,7 @@ def test_the_wheel_carries_every_image(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"openvmi/images/{name}" for name in IMAGES} <= names
     assert "openvmi/py.typed" in names
+    assert {f"openvmi/kit/layer/{name}" for name in layer_sources(ROOT)} <= names
     assert not [name for name in names if name.startswith(("firmware", "guest", "tests"))]
 
 
@@ -74,7 +78,9 @@ def test_what_the_wheel_installs_works_without_the_sources(wheel: Path, tmp_path
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}
     code = (
-        "import openvmi, openvmi.images as i; print(openvmi.__file__); print(len(i.path('openvmi.rom').read_bytes()))"
+        "import hashlib, openvmi, openvmi.images as i, openvmi.kit as k; print(openvmi.__file__);"
+        "print(len(i.path('openvmi.rom').read_bytes()));"
+        "print(hashlib.sha256(repr(sorted(k.template().items())).encode()).hexdigest())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -85,6 +91,7 @@ def test_what_the_wheel_installs_works_without_the_sources(wheel: Path, tmp_path
         check=True,
         timeout=30,
     )
-    where, size = done.stdout.split()
+    where, size, template = done.stdout.split()
     assert where.startswith(str(tmp_path))
     assert int(size) == 2048
+    assert template == hashlib.sha256(repr(sorted(kit.template().items())).encode()).hexdigest()

@@ -28,7 +28,7 @@ def test_checks() -> None:
 
 def test_benchmarks() -> None:
     names = re.findall(r'{"([a-z0-9-]+)", \d+, ', (SOURCE / "bench_operations.c").read_text())
-    assert len(names) == 13
+    assert len(names) == 16
     assert documented("## Benchmarks") == set(names)
     assert tuple(names) == BENCHMARKS
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xC45CCF50
+WIRE_HASH: Final = 0x393289BA
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -144,6 +144,8 @@ class WireHeader(Record):
         longest: written by the payload: TSC ticks that the longest batch of sites took.
         fetch: bytes that a CPU fetches at once, less one: a power of two up to a page's; sites must not cross.
         room_cycles: TSC ticks that a guest waits for room in a full ring; the payload makes it 0 when that was in vain.
+        guest_eflags: written by the payload: EFLAGS at the last vmi_init.
+        inits: written by the payload: how often vmi_init has been called.
         unused1: 0.
         modes: Mode of each call.
         unused2: 0.
@@ -152,7 +154,7 @@ class WireHeader(Record):
     """
 
     SIZE: ClassVar[int] = 512
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIIIII12s80s48s80s176s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIII4s80s48s80s176s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "magic_low": 0,
@@ -184,7 +186,9 @@ class WireHeader(Record):
             "longest": 104,
             "fetch": 108,
             "room_cycles": 112,
-            "unused1": 116,
+            "guest_eflags": 116,
+            "inits": 120,
+            "unused1": 124,
             "modes": 128,
             "unused2": 208,
             "paths": 256,
@@ -221,7 +225,9 @@ class WireHeader(Record):
     longest: int = 0
     fetch: int = 0
     room_cycles: int = 0
-    unused1: bytes = bytes(12)
+    guest_eflags: int = 0
+    inits: int = 0
+    unused1: bytes = bytes(4)
     modes: bytes = bytes(80)
     unused2: bytes = bytes(48)
     paths: bytes = bytes(80)
@@ -339,13 +345,23 @@ class WireRing(Record):
         lost_upcalls: upcalls that were done natively, for want of an answer.
         cpu: index of this CPU.
         serial: number of the last request; one more when it was given up.
+        cs: at the last request.
+        ss: at the last request.
+        ds: at the last request.
+        es: at the last request.
+        fs: at the last request.
+        gs: at the last request.
+        tr: selector of the task register at the last request.
+        gdt_limit: of GDTR at the last request.
+        gdt_base: of GDTR at the last request.
+        ldtr: selector of the LDT at the last request.
         unused1: 0.
         stop: number of the first record for which there is no room yet; by the brain.
         unused2: 0.
     """
 
     SIZE: ClassVar[int] = 192
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIII32sI124s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIHHHHHHHHIH10sI124s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "head": 0,
@@ -356,7 +372,17 @@ class WireRing(Record):
             "lost_upcalls": 20,
             "cpu": 24,
             "serial": 28,
-            "unused1": 32,
+            "cs": 32,
+            "ss": 34,
+            "ds": 36,
+            "es": 38,
+            "fs": 40,
+            "gs": 42,
+            "tr": 44,
+            "gdt_limit": 46,
+            "gdt_base": 48,
+            "ldtr": 52,
+            "unused1": 54,
             "stop": 64,
             "unused2": 68,
         }
@@ -370,7 +396,17 @@ class WireRing(Record):
     lost_upcalls: int = 0
     cpu: int = 0
     serial: int = 0
-    unused1: bytes = bytes(32)
+    cs: int = 0
+    ss: int = 0
+    ds: int = 0
+    es: int = 0
+    fs: int = 0
+    gs: int = 0
+    tr: int = 0
+    gdt_limit: int = 0
+    gdt_base: int = 0
+    ldtr: int = 0
+    unused1: bytes = bytes(10)
     stop: int = 0
     unused2: bytes = bytes(124)
 

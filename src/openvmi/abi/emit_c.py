@@ -50,13 +50,13 @@ def _sections(interface: Interface) -> Iterator[tuple[str, list[_Macro]]]:
         "constants",
         [
             _Macro(item.name, str(item.value) if item.decimal else _hex(item.value), item.doc)
-            for item in interface.constants
+            for item in interface.every_constant
         ],
     )
-    for enum in interface.enums:
+    for enum in interface.every_enum:
         members = (*enum.members, *enum.masks)
         yield enum.doc, [_Macro(f"{enum.prefix}_{member.name}", _hex(member.value), member.doc) for member in members]
-    for structure in interface.structures:
+    for structure in interface.every_structure:
         prefix = structure.name.upper()
         offsets = [_Macro(f"{prefix}_SIZE", str(structure.size), "")]
         offsets += [_Macro(f"{prefix}_{field.name}_OFFSET", str(field.offset), "") for field in structure.fields]
@@ -136,7 +136,7 @@ def _body(lines: list[str], interface: Interface, guard: str) -> str:
         lines.append(f'_Static_assert(sizeof({kind}) == {size}, "{kind}");')
     lines.append("#define VMI_AT(structure, field, offset) \\")
     lines.append('    _Static_assert(__builtin_offsetof(struct structure, field) == offset, #structure "." #field)')
-    for structure in interface.structures:
+    for structure in interface.every_structure:
         lines += _struct(structure)
     lines += ["", "#undef VMI_AT", "#endif /* __ASSEMBLER__ */", "", f"#endif /* {guard} */"]
     return "\n".join(lines) + "\n"

@@ -178,7 +178,8 @@ def _old(interface: Interface) -> str:
     return _page(
         "Generation B",
         f"This is {interface.title} ({interface.years}). A guest reaches the calls through {interface.dispatch}. "
-        "Numbers and layouts only, as far as public sources go: no ROM of ours speaks it yet.",
+        "`openvmi-v13.rom` speaks it. For C and assembler: `firmware/include13/vmi_abi.h` and `.inc`, whose names "
+        "are those of generation D. For Python: `openvmi.abi.generation_b`.",
         "## Calls by number",
         table(("#", "call", "in", "out", "what it does"), (_bare(call) for call in interface.calls)),
         "## Extensions",
@@ -191,7 +192,8 @@ def _old(interface: Interface) -> str:
 
 
 def _bare(call: CallSpec) -> tuple[str, ...]:
-    return str(call.number), call.name, _places(call.takes), _places(call.gives), call.does
+    since = f" (since 13.{call.since})" if call.since else ""
+    return str(call.number), call.name, _places(call.takes), _places(call.gives), f"{call.does}{since}"
 
 
 def _by_number(calls: Iterable[tuple[int, str]]) -> list[tuple[str, int]]:

@@ -43,7 +43,8 @@ def enums(interface: Interface) -> str:
     names = ["Call", *(enum.name for enum in interface.enums)]
     values = {constant.name: _value(constant) for constant in interface.constants}
     values |= {f"{enum.prefix}_{mask.name}": _hex(mask.value) for enum in interface.enums for mask in enum.masks}
-    exported = sorted([*values, "CALL_COUNT"]) + sorted(names)
+    since = ["SINCE"] if any(call.since for call in interface.calls) else []
+    exported = sorted([*values, "CALL_COUNT", *since]) + sorted(names)
     lines = [
         '"""Enumerations and constants of the interface.',
         "",
@@ -66,6 +67,10 @@ def enums(interface: Interface) -> str:
     lines += [f"    {call.name} = {call.number}" for call in interface.calls]
     for enum in interface.enums:
         lines += _enum(enum)
+    later = [call for call in interface.calls if call.since]
+    if later:
+        lines += ["", "", "SINCE: Final = {", *(f"    Call.{call.name}: {call.since}," for call in later), "}"]
+        lines.append('"""API minor version of the calls that came after the first."""')
     return _HEAD + "\n".join(lines) + "\n"
 
 

@@ -135,6 +135,8 @@ def rows(call: CallSpec, interface: Interface) -> list[tuple[str, str]]:
     for label, arguments in (("takes", call.takes), ("gives", call.gives)):
         found += [(label, argument(item)) for item in arguments]
     found += [*_enum_lines(call.takes, interface)]
+    if call.since:
+        found.append(("since", f"API minor version {call.since}"))
     if call.unpublished:
         found.append(("note", "arguments were never published; what stands here is a guess"))
     found += [("clobbers", _clobbers(call)), ("segments", _SEGMENTS[call.segments])]

@@ -20,6 +20,8 @@ from .loader import load_interface, load_wire
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = Path("src/openvmi/abi")
 INCLUDE = Path("firmware/include")
+INCLUDE_B = Path("firmware/include13")
+"""Of generation B: the same names for a program that is compiled with this folder in place of the other."""
 PAGES = Path("docs/reference/abi")
 HYPERVISOR = Path("src/openvmi/hypervisor")
 
@@ -33,7 +35,10 @@ def outputs() -> dict[Path, str]:
         INCLUDE / "vmi_abi.h": emit_c.header(current),
         INCLUDE / "vmi_wire.h": emit_c.wire_header(wire, wire_hash),
         INCLUDE / "vmi_abi.inc": emit_c.include(current),
+        INCLUDE_B / "vmi_abi.h": emit_c.header(old),
+        INCLUDE_B / "vmi_abi.inc": emit_c.include(old),
         PACKAGE / "_generated_enums.py": emit_python.enums(current),
+        PACKAGE / "_generated_enums_b.py": emit_python.enums(old),
         PACKAGE / "_generated_structs.py": emit_python.structs([current, old]),
         PACKAGE / "_generated_wire.py": emit_python.wire(wire, wire_hash),
         HYPERVISOR / "_generated_calls.py": emit_hypervisor.calls(current),

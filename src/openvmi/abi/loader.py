@@ -35,6 +35,7 @@ from .model import (
     Member,
     Presence,
     Query,
+    Shared,
     Structure,
     TableError,
     Whole,
@@ -47,7 +48,7 @@ _FIELD_SIZES: Final = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 _ARGUMENT: Final = re.compile(r"(?P<name>[a-z][a-z0-9_]*) (?P<type>[A-Za-z][A-Za-z0-9_]*\*?) (?P<at>[a-z0-9+]+)")
 _HOOK_KINDS: Final = ("fill", "wrap", "patch", "fetch")
 _T = TypeVar("_T")
-_NOTHING: Final = Interface("", "", "", "", {}, {}, *[()] * 11)
+_NOTHING: Final = Interface("", "", "", "", {}, {}, (), (), (), (), (), (), (), (), (), (), ())
 
 
 @cache
@@ -115,14 +116,18 @@ def _each(reader: Reader, key: str, make: Callable[[Reader], _T]) -> tuple[_T, .
 
 
 def _like(reader: Reader, base: Interface) -> CallSpec:
-    """Return the base generation's call under this one's number; how guests reach it is not carried over."""
+    """Return the base generation's call under this one's number.
+
+    How guests reach it is not carried over, nor the answer NOP, which only mainline Linux knows.
+    """
     name = reader.name()
     try:
         call = base.call(reader.text("as", name))
     except KeyError as error:
         raise reader.error(f"generation {base.generation} has no such call") from error
     sections = ("3.2", *call.sections[1:])
-    bare = replace(call, answers=(), presence=(), queue=(), drains=False, linux=(), linux_note="")
+    answers = tuple(answer for answer in call.answers if answer != "NOP")
+    bare = replace(call, answers=answers, presence=(), queue=(), drains=False, linux=(), linux_note="")
     does = reader.text("does", call.does)
     return replace(bare, number=reader.number("number"), name=name, does=does, sections=sections)
 
@@ -160,9 +165,24 @@ def _interface(reader: Reader, generation: str) -> Interface:
         acceptance=_each(reader, "acceptance", _acceptance),
         queries=_each(reader, "query", _query),
         extensions=_each(reader, "extension", _extension),
+        shared=_shared(reader, base),
     )
     reader.done()
     return interface
+
+
+def _shared(reader: Reader, base: Interface) -> Shared:
+    names = reader.strings("shared", ())
+    shared = Shared(
+        tuple(constant for constant in base.constants if constant.name in names),
+        tuple(enum for enum in base.enums if enum.name in names),
+        tuple(structure for structure in base.structures if structure.name in names),
+    )
+    known = {entry.name for entries in (shared.constants, shared.enums, shared.structures) for entry in entries}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise reader.error(f"generation {base.generation} has no {', '.join(unknown)} to share")
+    return shared
 
 
 class _Types:
@@ -226,6 +246,7 @@ def _call(reader: Reader, types: _Types) -> CallSpec:
         unpublished=reader.truth("unpublished", default=False),
         linux=_hooks(reader),
         linux_note=reader.text("linux_note", ""),
+        since=reader.number("since", 0),
         sections=reader.strings("in"),
     )
 

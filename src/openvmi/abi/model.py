@@ -7,7 +7,7 @@ Numbers live in ``tables/*.toml`` and nowhere else; these classes only give them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import HarnessError
@@ -80,6 +80,7 @@ class CallSpec:
         unpublished: whether its arguments are guesses, because no public text has them.
         linux: hooks of mainline Linux that reach it.
         linux_note: what differs between Linux versions.
+        since: API minor version that added it.
         sections: of ``vmi-abi.md``.
     """
 
@@ -102,6 +103,7 @@ class CallSpec:
     unpublished: bool
     linux: tuple[LinuxHook, ...]
     linux_note: str
+    since: int
     sections: tuple[str, ...]
 
     @property
@@ -293,6 +295,15 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What a generation has in common with the one that its tables build upon: names that they don't define again."""
+
+    constants: tuple[Constant, ...] = ()
+    enums: tuple[Enumeration, ...] = ()
+    structures: tuple[Structure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """A generation of the interface: all its tables.
 
@@ -314,6 +325,7 @@ class Interface:
         acceptance: tests of a mainline guest, in order.
         queries: order in which a mainline guest asks.
         extensions: numbers beyond the common ones.
+        shared: what another generation's tables say, and is true here.
     """
 
     generation: str
@@ -333,6 +345,26 @@ class Interface:
     acceptance: tuple[Acceptance, ...]
     queries: tuple[Query, ...]
     extensions: tuple[Extension, ...]
+    shared: Shared = Shared()
+
+    @property
+    def every_constant(self) -> tuple[Constant, ...]:
+        """The shared ones, then its own."""
+        return (*self.shared.constants, *self.constants)
+
+    @property
+    def every_enum(self) -> tuple[Enumeration, ...]:
+        """The shared ones, then its own."""
+        return (*self.shared.enums, *self.enums)
+
+    @property
+    def every_structure(self) -> tuple[Structure, ...]:
+        """The shared ones, then its own."""
+        return (*self.shared.structures, *self.structures)
+
+    def until(self, minor: int) -> Interface:
+        """Return the generation as API minor version ``minor`` has it: without the calls that came later."""
+        return replace(self, calls=tuple(call for call in self.calls if call.since <= minor))
 
     def call(self, which: int | str) -> CallSpec:
         """Return the call of that number or name (letter case does not count).

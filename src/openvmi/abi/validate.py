@@ -74,10 +74,10 @@ def _check_names(interface: Interface, where: str) -> None:
 def c_names(interface: Interface) -> list[str]:
     """Return every macro name of the generated header, without its ``VMI_``."""
     names = [f"CALL_{call.name}" for call in interface.calls]
-    names += [constant.name for constant in interface.constants]
-    for enum in interface.enums:
+    names += [constant.name for constant in interface.every_constant]
+    for enum in interface.every_enum:
         names += [f"{enum.prefix}_{member.name}" for member in (*enum.members, *enum.masks)]
-    for structure in interface.structures:
+    for structure in interface.every_structure:
         prefix = structure.name.upper()
         names += [f"{prefix}_SIZE", *(f"{prefix}_{field.name}_OFFSET" for field in structure.fields)]
     return names

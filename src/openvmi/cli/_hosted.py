@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from ..abi.wire import GuestState
 from ..boot import Request, hypervisor_of
 from ..errors import ExitCode, HarnessError, OpenVmiError
+from ..hypervisor import STRICT
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
 from ..hypervisor.session import Session
@@ -25,6 +26,7 @@ from ._output import tell
 from ._stage import Stage, Voice
 
 if TYPE_CHECKING:
+    from ..hypervisor.strict.brain import Strict
     from ..hypervisor.vcpu import Vcpu
     from ..machine import Machine, MachineConfig
     from ..machine.outcome import Outcome
@@ -43,6 +45,7 @@ class Hosted:
         began: time.monotonic_ns() at the start of the command.
         out: descriptor for what the hypervisor prints.
         name: of the machine, for ``openvmi attach``; its process's number, if not given.
+        strict_fail: an error that ``strict`` finds, or nothing to judge, makes a guest's exit code 0 a 1.
 
     Attributes:
         machine: the machine.
@@ -58,7 +61,9 @@ class Hosted:
         *,
         out: int = 1,
         name: str = "",
+        strict_fail: bool = False,
     ) -> None:
+        self._strict_fail = strict_fail
         self.hypervisor = hypervisor_of(request)
         self._stage = Stage(console)
         self._out = out
@@ -128,7 +133,10 @@ class Hosted:
             tell(printable(user_traceback(error), keep=_LINES), newline=False)
         for warning in self._warnings():
             tell(f"openvmi: warning: {printable(warning)}")
-        tell(f"openvmi: {printable(self._name)}: {self._sum()}")
+        strict = self._strict()
+        if strict is not None:
+            tell(printable(strict.text(), keep=_LINES), newline=False)
+        tell(f"openvmi: {printable(self._name)}: {self._sum()}{'' if strict is None else strict.summary()}")
 
     def as_dict(self) -> dict[str, object]:
         """Return the same as plain data, for ``--json``."""
@@ -147,7 +155,16 @@ class Hosted:
             "refusal": session.link.refusal(),
             "stop": None if stop is None else {"reason": stop.reason, "status": stop.status},
             "traceback": None if error is None else user_traceback(error),
+            **({} if (strict := self._strict()) is None else {"strict": strict.as_dict()}),
         }
+
+    def _strict(self) -> Strict | None:
+        """Return the hypervisor if it is the one that judges the guest."""
+        if self._name != STRICT:
+            return None
+        from ..hypervisor.strict.brain import Strict
+
+        return self.hypervisor if isinstance(self.hypervisor, Strict) else None
 
     def _judge(self, outcome: Outcome) -> Outcome:
         """Let the hypervisor's word, or its failure, come before the guest's."""
@@ -160,7 +177,18 @@ class Hosted:
             said = f": {stop.reason}" if stop.reason else ""
             reason = f"the hypervisor stopped the machine with status {stop.status}{said}"
             return replace(outcome, how=How.STOPPED, exit_code=stop.status, reason=reason)
+        fault = self._fault() if self._strict_fail and outcome.ok else ""
+        if fault:
+            return replace(outcome, exit_code=int(ExitCode.NOT_FINE), reason=f"{outcome.reason}, {fault}")
         return outcome
+
+    def _fault(self) -> str:
+        """Return what a strict judge has against a guest that ended well; empty for nothing."""
+        strict, brain = self._strict(), self._session.brain
+        if strict is not None and strict.judge.findings.errors:
+            return "and broke the interface's rules"
+        # a check that did not take place must not look like one that was passed
+        return "" if brain is not None and brain.answered else "and made no call that could be judged"
 
     def _failure(self) -> BaseException | None:
         brain = self._session.brain

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import UsageError
+from ..text import printable
 from ._complete import calls
 
 if TYPE_CHECKING:
@@ -22,18 +24,29 @@ _FORMATS = ("c", "asm")
 @click.option("--generation", type=click.Choice(["D", "B"], case_sensitive=False), default="D", show_default=True)
 @click.option("--list", "list_calls", is_flag=True, help="List every call (so does no CALL at all).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--header", type=click.Choice(_FORMATS), help="Print the interface as a C header or assembler include.")
-def command(call: str | None, generation: str, list_calls: bool, as_json: bool, header: str | None) -> None:
+@click.option(
+    "--header",
+    type=click.Choice(_FORMATS),
+    is_flag=False,
+    flag_value="c",
+    help="Print the interface as a C header (alone, or c) or as an assembler include.",
+)
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Write both, as files, into DIR.")
+def command(  # noqa: PLR0913, PLR0917 - the options of a command
+    call: str | None, generation: str, list_calls: bool, as_json: bool, header: str | None, output: Path | None
+) -> None:
     """Explain CALL of the Virtual Machine Interface: a name (SetPxE) or a number (38).
 
     Generation D is mainline Linux 2.6.21-2.6.36 (header API 3.0), B the patches of March 2006 (13.x).
     """
     from ..abi import load
 
-    if sum((call is not None, list_calls, header is not None)) > 1:
+    if sum((call is not None, list_calls, header is not None or output is not None)) > 1:
         raise UsageError("CALL, --list and --header exclude each other")
     interface = load(generation.upper())
-    if header is not None:
+    if output is not None:
+        _write_headers(interface, output)
+    elif header is not None:
         _print_header(interface, header)
     elif call is None:
         _print_list(interface, as_json=as_json)
@@ -44,9 +57,16 @@ def command(call: str | None, generation: str, list_calls: bool, as_json: bool, 
 def _print_header(interface: Interface, form: str) -> None:
     from ..abi import emit_c
 
-    if interface.generation != "D":
-        raise UsageError("only generation D has a header", help="leave --generation out")
     click.echo(emit_c.header(interface) if form == "c" else emit_c.include(interface), nl=False)
+
+
+def _write_headers(interface: Interface, folder: Path) -> None:
+    from .. import kit
+
+    files = kit.headers(interface.generation)
+    kit.write(folder, files)
+    for name in files:
+        click.echo(printable(str(folder / name)))
 
 
 def _print_json(data: object) -> None:

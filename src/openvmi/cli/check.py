@@ -16,7 +16,37 @@ from .rom import read
 
 @click.group()
 def command() -> None:
-    """Hold a ROM image to the interface."""
+    """Hold a ROM image, or a recorded guest, to the interface."""
+
+
+@command.command(short_help="Judge the calls that a guest made, by a trace of them.")
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option("--symbols", type=click.Path(path_type=Path), help="vmlinux, System.map, or a copy of /proc/kallsyms.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write findings as JSON.")
+def guest(trace: Path, symbols: Path | None, json_file: Path | None) -> None:
+    """Judge the calls in TRACE by the rules of `openvmi run --hypervisor strict`.
+
+    A trace does not hold memory, segments and stacks, so rules that need them are silent: a live guest is judged by
+    more.
+
+    Exit code: 0 no error found, 1 a rule is broken, 2 not readable.
+    """
+    from ..hypervisor.strict.findings import as_text, report, summary
+    from ..hypervisor.strict.offline import judge_records
+    from ..text import printable
+    from .trace import open_source, tell
+
+    output = None if json_file is None else Output(json_file)
+    with open_source(trace, "", (), None, symbols) as source:
+        findings = judge_records(source.events()).findings
+        tell(source)
+        if output is not None:
+            output.write((json.dumps(report(findings, source.symbols), indent=2) + "\n").encode())
+        if output is None or not output.to_stdout:
+            click.echo(printable(as_text(findings, source.symbols), keep="\n"), nl=False)
+            click.echo(summary(findings))
+    if findings.errors:
+        click.get_current_context().exit(int(ExitCode.NOT_FINE))
 
 
 @command.command(short_help="Judge a ROM image: layout, answers, and every call, executed.")

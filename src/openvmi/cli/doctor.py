@@ -16,6 +16,11 @@ PACKAGES = ("click", "iced-x86", "pyelftools", "qemu.qmp", "rich")
 _OLDEST_PYTHON = (3, 11)
 # a noisy kernel's log, and the images that a build writes
 _SPACE = 64 << 20
+# What an extra's package is for, by the name under which it is imported.
+_EXTRAS = {
+    "unicorn": ("check", "openvmi check rom"),
+    "perfetto": ("perfetto", "openvmi trace --export perfetto"),
+}
 _MARKS = {True: ("ok", "green"), False: ("missing", "red"), None: ("absent", "yellow")}
 
 
@@ -138,6 +143,18 @@ def look_at_images() -> Iterator[Finding]:
     )
 
 
+def look_at_extras() -> Iterator[Finding]:
+    """Packages that one command alone needs."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name, (extra, command) in _EXTRAS.items():
+        try:
+            yield Finding(name, fine=True, detail=version(name))
+        except PackageNotFoundError:
+            detail = f"not installed: only needed for {command}"
+            yield Finding(name, fine=None, detail=detail, mend=f"pip install 'openvmi[{extra}]'")
+
+
 def look_at_disk() -> Iterator[Finding]:
     """Where consoles are logged."""
     import shutil
@@ -159,5 +176,6 @@ LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     look_at_qemu,
     look_at_accelerators,
     look_at_images,
+    look_at_extras,
     look_at_disk,
 )

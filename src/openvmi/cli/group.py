@@ -36,6 +36,7 @@ COMMANDS = {
     "check": "hold a ROM image to the interface",
     "lint": "list what in a kernel traps or misbehaves below CPL 0",
     "abi": "explain the interface, call by call",
+    "new": "begin a kernel, or bring the paravirt layer into one",
     "doctor": "what is here, what is missing, and the line that mends it",
     "completion": "print the line that completes commands in your shell",
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from stat import S_ISBLK, S_ISREG
 
@@ -18,6 +18,7 @@ from ..rom import (
     MAX_FILE_BYTES,
     Authority,
     Finding,
+    ImageInfo,
     RomFile,
     RomMetadata,
     RomMode,
@@ -34,9 +35,11 @@ from ._output import Output
 
 _MODE = click.Choice([mode.value for mode in RomMode])
 BASE_IMAGE = "openvmi.rom"
+_BASES = {"3": BASE_IMAGE, "13": images.ROM_13}
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
-_AUTHORITIES = {"guest": "mainline guest", "text": "2.0 text", "bios": "BIOS"}
+_AUTHORITIES = {"guest": "guest", "text": "2.0 text", "bios": "BIOS"}
+_GUESTS = {"D": "mainline guest", "B": "13.x guest"}
 
 
 def _address(ctx: click.Context, param: click.Parameter, value: str) -> int:
@@ -77,7 +80,9 @@ def info(file: Path, as_json: bool) -> None:
 @_FILE
 @_JSON
 def verify(file: Path, as_json: bool) -> None:
-    """Apply the rules of a mainline guest, of the 2.0 text and of a BIOS to FILE.
+    """Apply the rules of a guest, of the 2.0 text and of a BIOS to FILE.
+
+    The guest is one of the image's generation: mainline Linux for API 3, one of 2006 for API 13.
 
     Exit code: 0 all three take it, 1 one of them refuses it or it can't work, 2 not readable, or not an option ROM.
     """
@@ -108,13 +113,22 @@ def verify(file: Path, as_json: bool) -> None:
     default="0",
     help="Lowest address that the hypervisor uses; a multiple of 4 KiB. Default: nothing is reserved.",
 )
+@click.option(
+    "--api",
+    type=click.Choice(list(_BASES)),
+    default="3",
+    show_default=True,
+    help="Major version of the interface: 3 is mainline Linux's, 13 that of 2006.",
+)
 @click.option("--manufacturer", default="openvmi", show_default=True, help="Printed by the guest.")
 @click.option("--product", default="VMI ROM", show_default=True, help="Printed by the guest.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
-def build(mode: str, virtual_top: int, manufacturer: str, product: str, output: Path) -> None:
+def build(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    mode: str, virtual_top: int, api: str, manufacturer: str, product: str, output: Path
+) -> None:
     """Build a ROM image from the code that this package carries; no compiler is needed."""
     metadata = RomMetadata(RomMode(mode), virtual_top, manufacturer, product)
-    image = rebuild(images.path(BASE_IMAGE).read_bytes(), metadata)
+    image = rebuild(images.path(_BASES[api]).read_bytes(), metadata)
     target = Output(output)
     target.write(image)
     if not target.to_stdout:
@@ -154,10 +168,18 @@ def _show_section(section: Section) -> None:
 
 
 def _show_findings(file: Path, rom: RomFile, findings: list[Finding], verdicts: dict[str, bool]) -> None:
+    names = _AUTHORITIES | {"guest": _guest(rom.images)}
     for finding in findings:
-        who = ", ".join(_AUTHORITIES[authority.value] for authority in finding.rule.authorities)
+        labels = names | {"guest": _guest(rom.images[finding.image : finding.image + 1])}
+        who = ", ".join(labels[authority.value] for authority in finding.rule.authorities)
         where = f" (image {finding.image})" if len(rom.images) > 1 else ""
         click.echo(printable(f"{finding.rule.severity.value:<6} {finding.rule.id:<16} {finding}{where} [{who}]"))
         click.echo(f"{'':<23} {finding.rule.source}")
     for authority, fine in verdicts.items():
-        click.echo(f"{printable(str(file))}: {_AUTHORITIES[authority]}: {'takes it' if fine else 'would not run it'}")
+        click.echo(f"{printable(str(file))}: {names[authority]}: {'takes it' if fine else 'would not run it'}")
+
+
+def _guest(found: Sequence[ImageInfo]) -> str:
+    """Return what to call a guest of the images' generations; mainline is who is asked about others."""
+    named = {_GUESTS[image.vmi.generation] for image in found if image.vmi and image.vmi.generation in _GUESTS}
+    return " or ".join(sorted(named, reverse=True)) or _GUESTS["D"]

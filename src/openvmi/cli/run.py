@@ -17,14 +17,14 @@ import click
 
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request, configure
 from ..errors import ExitCode, UsageError
-from ..hypervisor import NAMES, offer, split_name
+from ..hypervisor import NAMES, STRICT, offer, split_name
 from ..machine import Machine, make_plan
 from ..text import printable
 from ._complete import names_or_files
 from ._output import Output, Shown, refuse_overwriting, tell
 
 if TYPE_CHECKING:
-    from ..machine import HeadStart
+    from ..machine import HeadStart, MachineConfig
     from ..machine.outcome import Outcome
     from ._hosted import Hosted
 
@@ -65,6 +65,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--json", "json_file", type=PATH, help="Write what happened there; - is stdout, without the console.")
 @click.option("--console", type=PATH, help="Write the console to this file too.")
 @click.option("--quiet", is_flag=True, help="Do not show the console.")
+@click.option("--strict-fail", is_flag=True, help="With `strict`: exit with 1 if an error was found.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -86,6 +87,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     json_file: Path | None,
     console: Path | None,
     quiet: bool,
+    strict_fail: bool,
     dry_run: bool,
 ) -> int:
     """Boot a kernel, bare or under a ROM, and exit with its status.
@@ -94,6 +96,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     goes to the guest's console, and Ctrl-A x ends it; a stdin that is no terminal is not read.
     """
     began = _process_start()
+    _refuse_unjudged(hypervisor if strict_fail else STRICT)
     request = Request(
         kernel=kernel,
         hypervisor=hypervisor,
@@ -113,16 +116,14 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    inputs = [config.kernel, config.initrd, *config.option_roms, symbols, *(split_name(hypervisor) or ())[:1]]
-    refuse_overwriting({"--json": json_file, "--console": console}, [Path(path) for path in inputs if path])
-    output = None if json_file is None else Output(json_file)
+    output = _output(json_file, config, request)
     sink = None if quiet or str(json_file) == "-" else Shown(config.timeout)
     hosted = None
     if offer(hypervisor, roms).hosted:
         from ._hosted import Hosted
 
         out = 2 if output is not None and output.to_stdout else 1
-        hosted = Hosted(request, config, sink, began, out=out, name=name)
+        hosted = Hosted(request, config, sink, began, out=out, name=name, strict_fail=strict_fail)
         machine = hosted.machine
     else:
         early = head_start if json_file is None else None
@@ -132,6 +133,19 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if hosted is not None:
         hosted.tell()
     return int(outcome.exit_code) if output is None else _write(output, machine, request, outcome, hosted)
+
+
+def _refuse_unjudged(hypervisor: str) -> None:
+    if hypervisor != STRICT:
+        raise UsageError("nothing judges the guest", where="--strict-fail", help="--hypervisor strict")
+
+
+def _output(json_file: Path | None, config: MachineConfig, request: Request) -> Output | None:
+    """Return where the report goes, if anywhere; nothing that is read is written to."""
+    named = (split_name(request.hypervisor) or ())[:1]
+    inputs = [config.kernel, config.initrd, *config.option_roms, request.symbols, *named]
+    refuse_overwriting({"--json": json_file, "--console": request.console}, [Path(path) for path in inputs if path])
+    return None if json_file is None else Output(json_file)
 
 
 def _run(run: Machine | Hosted, machine: Machine) -> Outcome:
@@ -209,7 +223,7 @@ def _tell(machine: Machine, request: Request, outcome: Outcome) -> None:
 
 
 def _warn_of_roms(roms: tuple[Path, ...]) -> None:
-    """Say of ROMs that the user brought why a mainline guest passes them over: it says so only in part itself."""
+    """Say of ROMs that the user brought why a guest passes them over: it says so only in part itself."""
     if not roms:
         return
     from ..rom import Authority, refusals
@@ -220,7 +234,7 @@ def _warn_of_roms(roms: tuple[Path, ...]) -> None:
         except OSError:
             continue  # it was there when the machine started
         for finding in refusals(image, Authority.GUEST):
-            tell(printable(f"openvmi: {path}: a mainline guest refuses this ROM: {finding}"))
+            tell(printable(f"openvmi: {path}: a guest refuses this ROM: {finding}"))
 
 
 def _last_lines(outcome: Outcome) -> None:

@@ -6,7 +6,9 @@
 none                no ROM in the machine: bare hardware
 declining           the ROM is there with nobody behind it: ``vmi_init`` returns -1, the kernel stays native
 native              the ROM is active and serves every call natively, at CPL 0
+native13            as native, for guests of either generation: a ROM of API 13.3 lies beside that of 3.0
 hosted              as native, and Python can count, trace and answer each call; nothing is asked of it yet
+strict              as hosted, and each call is held to the rules that guests have to keep
 FILE.py[:Class]     hosted, with a :class:`Hypervisor` from a file behind it
 ==================  =====================================================================================
 
@@ -32,7 +34,17 @@ if TYPE_CHECKING:
     from .vcpu import Vcpu
 
 HOSTED = "hosted"
-_ROMS = {"none": None, "declining": "openvmi.rom", "native": "openvmi-native.rom", HOSTED: "openvmi.rom"}
+STRICT = "strict"
+# The guests of 2006 look at the first VMI ROM only, mainline Linux goes on to the next. Firmware puts the ROM lowest
+# whose file name comes last.
+_ROMS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "declining": ("openvmi.rom",),
+    "native": ("openvmi-native.rom",),
+    "native13": ("openvmi-native.rom", images.ROM_13),
+    HOSTED: ("openvmi.rom",),
+    STRICT: (images.ROM_STRICT,),
+}
 NAMES = tuple(_ROMS)
 _HOME = {
     "Answer": "answers",
@@ -55,6 +67,7 @@ _HOME = {
 __all__ = [
     "HOSTED",
     "NAMES",
+    "STRICT",
     "Answer",
     "Continue",
     "Debug",
@@ -105,10 +118,10 @@ def offer(name: str, roms: tuple[Path, ...] = ()) -> Offer:
     known = HOSTED if split_name(name) else name
     if known not in _ROMS:
         raise UsageError(f"unknown hypervisor {name!r}", help=f"one of: {', '.join(NAMES)}, FILE.py, FILE.py:Class")
-    image = _ROMS[known]
-    if image is None and roms:
+    own = _ROMS[known]
+    if roms and not own:
         raise UsageError("a machine with hypervisor 'none' has no ROM", help="leave out --rom or --hypervisor none")
-    return Offer(name, roms if image is None or roms else (images.path(image),), hosted=known == HOSTED)
+    return Offer(name, roms or tuple(images.path(image) for image in own), hosted=known in {HOSTED, STRICT})
 
 
 def split_name(name: str) -> tuple[str, str] | None:

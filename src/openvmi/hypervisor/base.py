@@ -43,6 +43,9 @@ class Hypervisor(Calls):
     def stopped(self, outcome: Outcome) -> None:
         """The machine has ended, as ``outcome`` has it; ``link`` can still be read."""
 
+    def heard(self, data: bytes) -> None:
+        """Called in the thread that answers with what the guest has written to the wake port, wake-ups included."""
+
     def idle(self) -> bool | None:
         """Called in the thread that answers, between calls, at least every ``period`` seconds, and before ``stopped``.
 

@@ -43,6 +43,7 @@ class Brain:
         wake: descriptor that becomes readable when the guest wakes us; not blocking.
         chores: called between calls, at least every ``period`` seconds: draining, live views. True says that there is
             more to do at once; after an exception it is not called any more.
+        hear: called with what the guest has written to the wake port; must not raise.
         period: seconds.
         verdict: called, in the brain's thread, with what a handler wants beyond an answer.
 
@@ -62,6 +63,7 @@ class Brain:
         *,
         verdict: Callable[[Verdict], None],
         chores: Callable[[], object] = lambda: None,
+        hear: Callable[[bytes], object] = lambda _: None,
         period: float = _NAP,
     ) -> None:
         self.answered = 0
@@ -74,6 +76,7 @@ class Brain:
         self._look = Spin()
         self._verdict = verdict
         self._chores = chores
+        self._hear = hear
         self.period = min(period, _NAP)
         self._boxes = tuple((cpu, area(cpu) // 4) for cpu in range(link.cpus))
         self._work: deque[_Work] = deque()
@@ -250,9 +253,10 @@ class Brain:
                     os.read(fd, 4096)
         link.set_asleep(False)
         try:
-            os.read(self._wake, 65536)
+            said = os.read(self._wake, 65536)
         except OSError:
             return  # nothing there, or the machine is gone
+        self._hear(said)
 
     def _answer_all(self) -> bool:
         """Answer every request that waits; say whether there was one."""

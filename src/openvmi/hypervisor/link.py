@@ -141,7 +141,7 @@ class Link:
             paths=_paths(paths),
             modes=bytes(wire.WIRE_CALLS),
             room_cycles=0,
-            unused1=bytes(12),
+            unused1=bytes(4),
             unused2=bytes(48),
             unused3=bytes(176),
         )

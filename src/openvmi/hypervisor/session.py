@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from .. import images
 from ..abi import Call, wire
-from ..abi.wire import Mode, Path
+from ..abi.wire import BrainState, Mode, Path
 from ..errors import HarnessError
 from ..machine import Machine, MachineConfig, SharedDevice
 from .answers import Debug, Snapshot, Stop
@@ -95,6 +96,7 @@ class Session:
         self._symbol_file = symbols
         self._link: Link | None = None
         self._brain: Brain | None = None
+        self._waiting = ExitStack()
         self._board: Switchboard | None = None
         self._ram: GuestRam | None = None
         self._pipe: tuple[int, int] | None = None
@@ -142,11 +144,13 @@ class Session:
             self.machine.wake,
             verdict=self._verdict,
             chores=self._do_chores,
+            hear=self._heard,
             period=min(self._period, self._first.period),
         )
         self._board = Switchboard(link, self._brain, vcpus, self._first)
         self._first.started(self.machine)
         self._brain.start()
+        self._waiting.close()
 
     @property
     def hypervisor(self) -> Hypervisor:
@@ -229,6 +233,13 @@ class Session:
                 pass
             self.hypervisor.stopped(outcome)
 
+    def _heard(self, data: bytes) -> None:
+        try:
+            self.hypervisor.heard(data)
+        except Exception as error:  # noqa: BLE001 - user code; it must not take the brain with it
+            if self._brain is not None:
+                self._brain.failure = self._brain.failure or error
+
     def _do_chores(self) -> bool:
         """Do what is due between calls; say whether there is more."""
         more = self._chores() is True
@@ -258,6 +269,9 @@ class Session:
         for call, mode in self._first.modes.items():
             self._link.set_mode(mode, [call])
         self._link.set_mode(Mode.UPCALL, self._first.routed())
+        # a guest may be quicker than we are: its first calls wait for the brain's thread, however long that takes
+        self._link.set_brain(BrainState.ALIVE)
+        self._waiting.enter_context(self._link.hold)
         self._first.link = self._link
 
     def _memory(self, cr3: int) -> GuestMemory:

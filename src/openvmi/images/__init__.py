@@ -10,11 +10,15 @@ from ..errors import HarnessError
 
 FOLDER = Path(__file__).resolve().parent
 ROMS = ("openvmi.rom", "openvmi-native.rom", "openvmi-stubs.rom")
+ROM_STRICT = "openvmi-strict.rom"
+"""As the first of :data:`ROMS`, and it tells of calls before ``vmi_init``."""
+ROM_13 = "openvmi-v13.rom"
+"""Of generation B; those of generation D are :data:`ROMS`."""
 PAYLOADS = ("payload-up.bin", "payload-smp.bin")
-GUESTS = ("guest.elf", "guest-pae.elf", "guest-plain.elf", "guest-plain-pae.elf")
+GUESTS = ("guest.elf", "guest-pae.elf", "guest-plain.elf", "guest-plain-pae.elf", "guest-13.elf", "guest-13-pae.elf")
 USER_PROGRAMS = ("args", "init", "true")
 LINUX_INITRD = "linux-initrd.cpio"
-IMAGES = (*ROMS, *PAYLOADS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
+IMAGES = (*ROMS, ROM_STRICT, ROM_13, *PAYLOADS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
 """Every image that is built, by its place in :data:`FOLDER`."""
 
 

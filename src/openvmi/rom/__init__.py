@@ -11,7 +11,7 @@ from .explain import Entry, Section, explain, summary
 from .layout import RomMode
 from .model import Descriptor, ImageInfo, PciData, PnpHeader, RomFile, VmiHeader
 from .parser import MAX_FILE_BYTES, parse
-from .rules import RULES, Authority, Rule, Severity
+from .rules import RULES, Authority, Rule, Severity, is_blank
 from .verify import Finding, accepted, check, refusals, verify
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "build_image",
     "check",
     "explain",
+    "is_blank",
     "loaded_bytes",
     "parse",
     "rebuild",

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 
 from .. import abi
-from ..abi.structs import Pcir, Pnp, RomHeader
+from ..abi.structs import Pcir, Pnp, RomHeader, RomHeaderB
 from ..errors import InputError, UsageError
-from .layout import DescriptorRecord, RomMode
+from .layout import GENERATIONS, DescriptorRecord, RomMode
 from .parser import parse
 
 MAX_CODE_BYTES = 0xF000
@@ -34,11 +34,12 @@ class RomMetadata:
 
     Args:
         mode: what the code answers.
-        virtual_top: lowest linear address that the hypervisor uses, a multiple of 4 KiB; 0 reserves nothing.
+        virtual_top: lowest linear address that the hypervisor uses, a multiple of 4 KiB; 0 reserves nothing. Generation
+            B has no field for it: 0.
         manufacturer: printed by the guest; printable ASCII, 1 to 80 characters.
         product: as ``manufacturer``.
         licence: ``GPL`` or ``GPL v2``: a mainline guest takes no other. ``GPL`` is "version 2 or later" in the kernel's
-            own list of licences, and true of openvmi.
+            own list of licences, and true of openvmi. Generation B has no field for it.
         version: of the ROM, major and minor, 0 to 255 each.
 
     Raises:
@@ -118,18 +119,26 @@ def assemble(code: bytes, metadata: RomMetadata) -> bytes:
     )
     _reserve(image, 0, abi.SCAN_STEP)
     units = len(image) // abi.ROM_UNIT
-    header = replace(
-        RomHeader.unpack(image),
-        rom_length=units,
-        virtual_top=metadata.virtual_top,
-        license_offs=licence_at,
-        pci_header_offs=pci_at,
-        pnp_header_offs=pnp_at,
-    )
-    image[: RomHeader.SIZE] = header.pack()
+    header = _header(image, metadata, licence_at)
+    header = replace(header, rom_length=units, pci_header_offs=pci_at, pnp_header_offs=pnp_at)
+    image[: header.SIZE] = header.pack()
     image[pci_at : pci_at + Pcir.SIZE] = _pci(metadata, units)
     image[pnp_at : pnp_at + Pnp.SIZE] = _pnp(manufacturer_at, product_at)
     return _told(image, replace(descriptor, code_end=len(code)), metadata.mode)
+
+
+def _header(image: bytearray, metadata: RomMetadata, licence_at: int) -> RomHeader | RomHeaderB:
+    """Return the header with what only one generation has.
+
+    Raises:
+        UsageError: ``metadata`` has what this generation's header can't tell.
+    """
+    header = RomHeader.unpack(image)
+    if GENERATIONS.get(header.api_version_maj) != "B":
+        return replace(header, virtual_top=metadata.virtual_top, license_offs=licence_at)
+    if metadata.virtual_top:
+        raise UsageError("the header of API 13.x has no virtual_top", help="guests of 2006 leave the top 64 MiB alone")
+    return RomHeaderB.unpack(image)
 
 
 def _pci(metadata: RomMetadata, units: int) -> bytes:

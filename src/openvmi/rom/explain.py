@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .. import abi
-from ..abi.model import Structure
+from ..abi.generation_b import SLOT_SIZE
+from ..abi.model import Interface, Structure
 from .layout import DESCRIPTOR_FIELDS, DESCRIPTOR_OFFSET, RomMode
 from .model import ImageInfo, RomFile
 from .parser import parse
+from .rules import is_blank
 
 CODE_TYPES = {0: "PC-AT x86", 1: "Open Firmware", 2: "PA-RISC", 3: "EFI"}
 # Where the tables say what a VMI ROM must have, and here anybody's ROM is read.
@@ -106,10 +108,12 @@ def _kind(image: ImageInfo) -> str:
 
 
 def _sections(number: int, image: ImageInfo) -> Iterator[Section]:
-    interface = abi.load("B" if image.vmi and image.vmi.api[0] != abi.API_MAJOR else "D")
+    interface = abi.load("D" if image.vmi is None or image.vmi.generation == "D" else "B")
     header = interface.structure("rom_header")
     only = None if image.vmi else _PLAIN_HEADER
     yield Section(number, "header", _entries(image, header, 0, _HEADER_NOTES, only))
+    if image.vmi and image.vmi.slots:
+        yield Section(number, "slots", tuple(_slots(image, interface, dict(image.vmi.slots))))
     if image.descriptor:
         yield Section(number, "openvmi's descriptor", _descriptor(image))
     if image.pci:
@@ -158,6 +162,17 @@ def _descriptor(image: ImageInfo) -> tuple[Entry, ...]:
         meaning = f"{doc}; {known.value}" if known else doc
         made.append(Entry(image.offset + at, size, name, _value(raw, "bytes" if size > 4 else "number"), meaning))
     return tuple(made)
+
+
+def _slots(image: ImageInfo, interface: Interface, slots: Mapping[int, bytes]) -> Iterator[Entry]:
+    """Yield an entry for each slot: the call's name, its first bytes, what it does."""
+    for call in interface.calls:
+        code = slots.get(call.number, b"")
+        if code:
+            at = SLOT_SIZE * call.number
+            jump = _jump_point(image, 0, at)
+            meaning = f"{call.number} {call.name}: {jump or ('no code' if is_blank(code) else 'code')}"
+            yield Entry(image.offset + at, len(code), "slot", code[: abi.JUMP_SIZE].hex(" "), meaning)
 
 
 def _contents(image: ImageInfo) -> Entry:

@@ -8,10 +8,14 @@ header.S's; a test compares the two.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from struct import Struct
 from typing import Final, Self
+
+from .. import abi
+from ..abi import generation_b
 
 
 class RomMode(StrEnum):
@@ -36,6 +40,15 @@ class RomMode(StrEnum):
     def of_number(cls, number: int) -> RomMode | None:
         """Return the mode whose byte is ``number``; None for a number that this version doesn't know."""
         return next((mode for mode in cls if mode.number == number), None)
+
+
+GENERATIONS: Final[Mapping[int, str]] = {abi.API_MAJOR: "D", generation_b.API_MAJOR: "B"}
+"""Letter of the generation whose header has that API major version."""
+
+
+def slots_of(minor: int) -> list[int]:
+    """Return the numbers of the calls that a ROM of generation B and that API minor version has slots for."""
+    return [call.value for call in generation_b.Call if generation_b.SINCE.get(call, 0) <= minor]
 
 
 DESCRIPTOR_OFFSET: Final = 0x40

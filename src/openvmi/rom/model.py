@@ -63,25 +63,29 @@ class PnpHeader:
 
 @dataclass(frozen=True, slots=True)
 class VmiHeader:
-    """The part of the header that makes a ROM a VMI ROM (generation D; of others only the API version counts).
+    """The part of the header that makes a ROM a VMI ROM.
 
     Args:
         api: major and minor version of the interface.
-        virtual_top: lowest linear address that the hypervisor uses, 0 for none.
-        licence_offset: where the licence string is in the image, 0 for none.
-        licence: the string; None if there is none inside the image.
+        generation: ``D`` or ``B``, after the major version; empty for others, of which nothing more is known.
+        virtual_top: lowest linear address that the hypervisor uses, 0 for none (D).
+        licence_offset: where the licence string is in the image, 0 for none (D).
+        licence: the string; None if there is none inside the image (D).
         reserved: the bytes that should be 0, together.
-        vmi_init: the 8 bytes of the jump point.
+        vmi_init: the 8 bytes of the jump point (D).
         get_reloc: as ``vmi_init``.
+        slots: the bytes of each call's slot by its number, as far as the image has them (B).
     """
 
     api: tuple[int, int]
-    virtual_top: int
-    licence_offset: int
-    licence: str | None
-    reserved: bytes
-    vmi_init: bytes
-    get_reloc: bytes
+    generation: str
+    virtual_top: int = 0
+    licence_offset: int = 0
+    licence: str | None = None
+    reserved: bytes = b""
+    vmi_init: bytes = b""
+    get_reloc: bytes = b""
+    slots: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

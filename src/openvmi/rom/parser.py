@@ -8,9 +8,10 @@ Lenient on purpose: a field that lies becomes a fact about the image (:mod:`open
 from __future__ import annotations
 
 from .. import abi
-from ..abi.structs import Pcir, Pnp, RomHeader
+from ..abi.generation_b import SLOT_SIZE
+from ..abi.structs import Pcir, Pnp, RomHeader, RomHeaderB
 from ..errors import InputError
-from .layout import DescriptorRecord, RomMode
+from .layout import GENERATIONS, DescriptorRecord, RomMode, slots_of
 from .model import Descriptor, ImageInfo, PciData, PnpHeader, RomFile, VmiHeader
 
 MAX_FILE_BYTES = 16 << 20
@@ -148,14 +149,32 @@ def _vmi(image: bytes) -> VmiHeader | None:
     if len(image) < RomHeader.SIZE:
         return None
     raw = RomHeader.unpack(image)
+    api = raw.api_version_maj, raw.api_version_min
+    generation = GENERATIONS.get(api[0], "")
+    if generation == "B":
+        return _vmi_b(image, api)
+    if generation != "D":
+        return VmiHeader(api, generation)
     return VmiHeader(
-        api=(raw.api_version_maj, raw.api_version_min),
+        api=api,
+        generation=generation,
         virtual_top=raw.virtual_top,
         licence_offset=raw.license_offs,
         licence=_string(image, raw.license_offs),
         reserved=bytes([raw.reserved1]) + raw.reserved2.to_bytes(2, "little"),
         vmi_init=raw.vmi_init,
         get_reloc=raw.get_reloc,
+    )
+
+
+def _vmi_b(image: bytes, api: tuple[int, int]) -> VmiHeader:
+    raw = RomHeaderB.unpack(image)
+    slots = ((number, image[SLOT_SIZE * number :][:SLOT_SIZE]) for number in slots_of(api[1]))
+    return VmiHeader(
+        api=api,
+        generation="B",
+        reserved=bytes([raw.reserved0, raw.reserved1]) + raw.reserved2.to_bytes(4, "little"),
+        slots=tuple(slots),
     )
 
 

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .. import abi
+from ..abi import generation_b
+from .layout import GENERATIONS
 from .model import ImageInfo, RomFile, VmiHeader
 
 
 class Authority(StrEnum):
-    """Who reads the image: a mainline Linux guest, the text of the interface's version 2.0, a BIOS."""
+    """Who reads the image: a guest of its generation, the text of the interface's version 2.0, a BIOS.
+
+    Of generation D that is mainline Linux, of B the guests of 2006.
+    """
 
     GUEST = "guest"
     TEXT = "text"
@@ -59,10 +64,12 @@ _GUEST_BIOS = (Authority.GUEST, Authority.BIOS)
 _LINUX = "Linux arch/x86/kernel/vmi_32.c"
 _SCAN = "VMI 2.0, detection; Linux arch/x86/kernel/vmi_32.c, probe_vmi_rom"
 _CHECK = f"{_LINUX}, check_vmi_rom"
+_PATCHES = "the patches of March 2006"
 _PCI = "PCI Firmware 3.0, 5.1"
 _PNP = "Plug and Play BIOS 1.0A, 3.2"
 _LEAST_TOP = 0xC8000000
 _BLANK = (b"\0", b"\xff")
+_MOST_NAMED = 6
 
 
 def _for_pc(image: ImageInfo) -> bool:
@@ -72,7 +79,12 @@ def _for_pc(image: ImageInfo) -> bool:
 
 def _mainline(image: ImageInfo) -> VmiHeader | None:
     """Return the VMI header if its layout is a mainline guest's: other generations have other fields in its place."""
-    return image.vmi if image.vmi and image.vmi.api[0] == abi.API_MAJOR else None
+    return image.vmi if image.vmi and image.vmi.generation == "D" else None
+
+
+def _older(image: ImageInfo) -> VmiHeader | None:
+    """Return the VMI header if its layout is that of API 13.x."""
+    return image.vmi if image.vmi and image.vmi.generation == "B" else None
 
 
 def _alignment(rom: RomFile, image: ImageInfo) -> str | None:
@@ -87,19 +99,19 @@ def _signature(rom: RomFile, image: ImageInfo) -> str | None:
 
 def _api(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    if image.vmi is None or (image.vmi.api[0] == abi.API_MAJOR and image.vmi.api[1] >= abi.API_MINOR):
+    if image.vmi is None or image.vmi.api[0] in GENERATIONS:
         return None
     return f"the ROM's interface is {image.vmi.api[0]}.{image.vmi.api[1]}"
 
 
 def _pci_pointer(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    return "the pointer at 0x18 is 0" if image.vmi and image.pci_offset == 0 else None
+    return "the pointer at 0x18 is 0" if _mainline(image) and image.pci_offset == 0 else None
 
 
 def _pci_device(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    if not (image.vmi and image.pci) or (image.pci.vendor, image.pci.device) == (abi.PCI_VENDOR, abi.PCI_DEVICE):
+    if not (_mainline(image) and image.pci) or (image.pci.vendor, image.pci.device) == (abi.PCI_VENDOR, abi.PCI_DEVICE):
         return None
     return f"the device is {image.pci.vendor:04x}:{image.pci.device:04x}"
 
@@ -118,7 +130,7 @@ def _licence(rom: RomFile, image: ImageInfo) -> str | None:
 
 def _names(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    if image.vmi is None or (image.pnp_offset and not image.pnp):
+    if _mainline(image) is None or (image.pnp_offset and not image.pnp):
         return None
     named = image.pnp and image.pnp[0].manufacturer and image.pnp[0].product
     return None if named else "the guest prints UNKNOWN"
@@ -142,14 +154,33 @@ def _jump_points(rom: RomFile, image: ImageInfo) -> str | None:
     if vmi is None:
         return None
     points = (("vmi_init at 0x80", vmi.vmi_init), ("get_reloc at 0x88", vmi.get_reloc))
-    empty = [name for name, code in points if any(code.strip(byte) == b"" for byte in _BLANK)]
+    empty = [name for name, code in points if is_blank(code)]
     return f"no code: {' and '.join(empty)}" if empty else None
 
 
 def _reserved(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    vmi = _mainline(image)
-    return f"reserved1 and reserved2 hold {vmi.reserved.hex(' ')}" if vmi and any(vmi.reserved) else None
+    vmi = image.vmi
+    return f"reserved1, reserved2 and their like hold {vmi.reserved.hex(' ')}" if vmi and any(vmi.reserved) else None
+
+
+def _slots(rom: RomFile, image: ImageInfo) -> str | None:
+    del rom
+    vmi = _older(image)
+    empty = [str(number) for number, code in vmi.slots if is_blank(code)] if vmi else []
+    more = f" and {len(empty) - _MOST_NAMED} more" if len(empty) > _MOST_NAMED else ""
+    return f"no code: {', '.join(empty[:_MOST_NAMED])}{more}" if empty else None
+
+
+def is_blank(code: bytes) -> bool:
+    """Tell whether there is no code: no bytes, or all of them 00 or FF."""
+    return any(code.strip(byte) == b"" for byte in _BLANK)
+
+
+def _landing(rom: RomFile, image: ImageInfo) -> str | None:
+    del rom
+    too_long = _older(image) and image.declared > generation_b.LANDING_SIZE
+    return f"the length is {image.declared}" if too_long else None
 
 
 def _length(rom: RomFile, image: ImageInfo) -> str | None:
@@ -180,8 +211,7 @@ def _window(rom: RomFile, image: ImageInfo) -> str | None:
 
 def _entry(rom: RomFile, image: ImageInfo) -> str | None:
     del rom
-    blank = any(image.entry.strip(byte) == b"" for byte in _BLANK)
-    return f"bytes 3 to 6 are {image.entry.hex(' ') or 'missing'}" if blank else None
+    return f"bytes 3 to 6 are {image.entry.hex(' ') or 'missing'}" if is_blank(image.entry) else None
 
 
 def _pci_structure(rom: RomFile, image: ImageInfo) -> str | None:
@@ -246,7 +276,7 @@ _R, _B, _W = Severity.REFUSE, Severity.BREAK, Severity.WARN
 RULES = (
     Rule("alignment", _GUEST_TEXT, _R, _SCAN, "a guest looks for ROMs every 2 KiB", _alignment),
     Rule("vmi-signature", _GUEST_TEXT, _R, _SCAN, "bytes 8 to 11 are 'cVmi'", _signature),
-    Rule("api-version", _GUEST, _R, _CHECK, "API major is 3", _api),
+    Rule("api-version", _GUEST, _R, _CHECK, "API major is 3 or 13", _api),
     Rule("pci-pointer", _GUEST, _R, _CHECK, "the header points to PCI data", _pci_pointer),
     Rule("licence", _GUEST, _R, _CHECK, "the licence string is 'GPL' or 'GPL v2'", _licence),
     Rule("pci-device", _GUEST, _W, _CHECK, "the PCI device is 15ad:0801", _pci_device),
@@ -254,6 +284,8 @@ RULES = (
     Rule("top-alignment", _GUEST, _B, f"{_LINUX}, vmi_init", "virtual_top is a multiple of 4 KiB", _top_alignment),
     Rule("top-room", _GUEST, _B, f"{_LINUX}, vmi_init", "virtual_top leaves a kernel at 3 GiB room", _top_room),
     Rule("jump-points", _GUEST, _B, f"{_LINUX}, activate_vmi", "there is code at 0x80 and 0x88", _jump_points),
+    Rule("slots", _GUEST, _B, f"VMI 2.0, ROM header; {_PATCHES}", "of API 13.x, each call's slot holds code", _slots),
+    Rule("landing", _GUEST, _B, _PATCHES, "of API 13.x, the image has 16 KiB at most: guests copy it", _landing),
     Rule("reserved", _TEXT, _W, "VMI 2.0, ROM header", "reserved header bytes are 0", _reserved),
     Rule("window", _TEXT, _W, "VMI 2.0, detection", "the image fits between 0xC8000 and 0xDFFFF", _window),
     Rule("length", _BIOS_TEXT, _R, _PCI, "byte 2 is the length in units of 512 bytes", _length),

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..images import GUESTS, LINUX_INITRD, PAYLOADS, ROMS, USER_PROGRAMS
+from ..images import GUESTS, LINUX_INITRD, PAYLOADS, ROM_13, ROM_STRICT, ROMS, USER_PROGRAMS
 from .zig import Program, link
 
 NATIVE_CODE = ("cpu", "interrupts", "mmu", "ports", "tables", "transfer")
@@ -30,16 +30,20 @@ class Variant:
         image: the ELF's file name.
         paravirt: with the paravirt layer; without, every operation is the native instruction.
         pae: three-level paging with 64-bit entries.
+        abi: folder of the header of the interface's generation that the layer speaks.
     """
 
     image: str
     paravirt: bool
     pae: bool
+    abi: str
 
 
-VARIANTS = tuple(Variant(name, paravirt="plain" not in name, pae="pae" in name) for name in GUESTS)
-
-_INCLUDES = ("firmware/include", "guest/include")
+_ABI_D, _ABI_B = "firmware/include", "firmware/include13"
+VARIANTS = tuple(
+    Variant(name, paravirt="plain" not in name, pae="pae" in name, abi=_ABI_B if "-13" in name else _ABI_D)
+    for name in GUESTS
+)
 
 
 def sources(root: Path, *folders: str) -> tuple[str, ...]:
@@ -55,6 +59,28 @@ def firmware(root: Path) -> Program:
         sources=sources(root, "firmware/rom"),
         script="firmware/rom/rom.ld",
         includes=("firmware/include", "firmware/rom"),
+    )
+
+
+def firmware_13(root: Path) -> Program:
+    """Return how the ELF of generation B's ROM is built: its own files, and all of the other's but table and bridge."""
+    shared = ("header", "init", *NATIVE_CODE)
+    return Program(
+        name="firmware/rom13",
+        sources=(*sources(root, "firmware/rom13"), *(f"firmware/rom/{name}.S" for name in shared)),
+        script="firmware/rom/rom.ld",
+        includes=(_ABI_B, "firmware/rom"),
+    )
+
+
+def strict(root: Path) -> Program:
+    """Return how the ELF of the ROM is built that tells of calls before ``vmi_init``."""
+    base = firmware(root)
+    return replace(
+        base,
+        name="firmware/strict",
+        sources=(*base.sources, *sources(root, "firmware/strict")),
+        defines=("ROM_STRICT=1",),
     )
 
 
@@ -80,7 +106,7 @@ def user_program(root: Path, name: str) -> Program:
         name=f"guest/user/{name}",
         sources=sources(root, "guest/user/lib", f"guest/user/{name}"),
         script="guest/user/user.ld",
-        includes=(*_INCLUDES, "guest/user/lib", f"guest/user/{name}"),
+        includes=(_ABI_D, "guest/include", "guest/user/lib", f"guest/user/{name}"),
         flags=("-Wl,-s",),
         entry="_start",
     )
@@ -111,7 +137,7 @@ def kernel(root: Path, variant: Variant, programs: Path) -> Program:
         name=variant.image,
         sources=sources(root, *folders),
         script="guest/kernel/kernel.ld",
-        includes=(*_INCLUDES, "guest/kernel", str(programs)),
+        includes=(variant.abi, "guest/include", "guest/kernel", str(programs)),
         defines=(
             f"CONFIG_PARAVIRT={variant.paravirt:d}",
             f"CONFIG_PAE={variant.pae:d}",
@@ -124,7 +150,7 @@ def kernel(root: Path, variant: Variant, programs: Path) -> Program:
 
 
 def build_roms(root: Path, work: Path, out: Path) -> None:
-    """Build ROM and payload: ELFs into ``work``, the images of :data:`ROM_MODES` and :data:`PAYLOADS` into ``out``."""
+    """Build ROMs and payload: ELFs into ``work``, the images of :data:`ROM_MODES` and :data:`PAYLOADS` into ``out``."""
     from ..abi import wire  # noqa: PLC0415
     from ..rom import RomMetadata, RomMode, build_image, loaded_bytes  # noqa: PLC0415 - loads only when a ROM is built
 
@@ -135,6 +161,12 @@ def build_roms(root: Path, work: Path, out: Path) -> None:
         top = wire.WIRE_BASE if mode == "decline" else 0
         image = build_image(elf.read_bytes(), RomMetadata(mode=RomMode(mode), virtual_top=top))
         (out / name).write_bytes(image)
+    elf = work / "strict.elf"
+    link(strict(root), root, elf)
+    (out / ROM_STRICT).write_bytes(build_image(elf.read_bytes(), RomMetadata(virtual_top=wire.WIRE_BASE)))
+    elf = work / "rom13.elf"
+    link(firmware_13(root), root, elf)
+    (out / ROM_13).write_bytes(build_image(elf.read_bytes(), RomMetadata(mode=RomMode.STUBS)))
     for name, smp in PAYLOAD_SMP.items():
         elf = work / f"{name}.elf"
         link(payload(root, smp), root, elf)

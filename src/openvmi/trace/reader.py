@@ -127,11 +127,11 @@ class TraceReader:
         Raises:
             InputError: the file contradicts itself.
         """
-        blocks: dict[int, array[int]] = {}
+        places: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
         for offset, header in self._headers():
             if header.kind == BlockKind.RECORDS:
-                blocks.setdefault(header.cpu, array("Q")).append(offset)
-        streams = [self._timed(cpu, blocks[cpu]) for cpu in sorted(blocks)]
+                places[header.cpu].append(offset)
+        streams = [self._timed(cpu, places[cpu]) for cpu in sorted(places)]
         return (event for _, _, event in heapq.merge(*streams, key=lambda entry: entry[:2]))
 
     def totals(self) -> dict[int, CpuTotals]:
@@ -228,14 +228,16 @@ class TraceReader:
             raise self._broken(offset - BLOCK.size, "a block with another checksum than its own")
         return data
 
-    def _timed(self, cpu: int, blocks: Iterable[int]) -> Iterator[tuple[int, int, Event]]:
-        """Yield the events of one CPU, whose blocks are there, each with a time that never goes back."""
+    def _timed(self, cpu: int, places: Iterable[int]) -> Iterator[tuple[int, int, Event]]:
+        """Yield the events of one CPU, whose payloads are at ``places``, each with a time that never goes back."""
         time = 0
-        for offset in blocks:
+        for offset in places:
             raw = self._read(offset - BLOCK.size, BLOCK.size)
             if len(raw) < BLOCK.size:
-                return  # the file has become shorter
-            for event in events(self._payload(offset, BlockHeader._make(BLOCK.unpack(raw)))):
+                return  # cut off since it was looked through
+            header = BlockHeader._make(BLOCK.unpack(raw))
+            self._check(offset, header)
+            for event in events(self._payload(offset, header)):
                 time = max(time, event.time)
                 yield time, cpu, event
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import InputError
+from .elfsymbols import elf_symbols
 
 MAX_FILE_BYTES: Final = 512 << 20
 MAX_SYMBOLS: Final = 1_000_000
-_MOST_SECTIONS: Final = 1 << 16
+"""That are looked at, those that turn out to be none included."""
 _ADDRESSES: Final = 1 << 32
-_EXECUTABLE: Final = 4  # SHF_EXECINSTR
 _LONGEST_NAME: Final = 128
 _CODE: Final = frozenset("tTwW")
 _END: Final = frozenset(("_etext", "_end"))
@@ -48,11 +48,11 @@ class SymbolTable:
 
     def __init__(self, pairs: Iterable[tuple[int, str]] = ()) -> None:
         first: dict[int, str] = {}
-        for address, name in pairs:
+        for count, (address, name) in enumerate(pairs):
+            if count == MAX_SYMBOLS:
+                raise InputError(f"more than {MAX_SYMBOLS} symbols")
             if 0 <= address < _ADDRESSES and _is_name(name):
                 first.setdefault(address, name)
-            if len(first) > MAX_SYMBOLS:
-                raise InputError(f"more than {MAX_SYMBOLS} symbols")
         self._addresses = sorted(first)
         self._names = [first[address] for address in self._addresses]
         self._cache: dict[int, str] = {}
@@ -129,7 +129,7 @@ def parse_symbols(data: bytes) -> SymbolTable:
     Raises:
         InputError: it holds no symbols of code.
     """
-    return _some(SymbolTable(_elf(data))) if data.startswith(b"\x7fELF") else parse_map(data)
+    return _some(SymbolTable(elf_symbols(data, _LONGEST_NAME))) if data.startswith(b"\x7fELF") else parse_map(data)
 
 
 def parse_map(data: bytes) -> SymbolTable:
@@ -163,43 +163,3 @@ def _text(data: bytes) -> Iterator[tuple[int, str]]:
             continue
         if address:  # kallsyms without the privilege shows zeros
             yield address, words[2]
-
-
-def _elf(data: bytes) -> Iterator[tuple[int, str]]:
-    from elftools.common.exceptions import ELFError  # noqa: PLC0415 - a slow import that only this needs
-    from elftools.construct import ConstructError  # noqa: PLC0415
-    from elftools.elf.elffile import ELFFile  # noqa: PLC0415
-    from elftools.elf.sections import SymbolTableSection  # noqa: PLC0415
-
-    try:
-        file = ELFFile(BytesIO(data))
-        if file.num_sections() > _MOST_SECTIONS:
-            raise InputError(f"an ELF of {file.num_sections()} sections")
-        seen = 0
-        code = {index for index, section in enumerate(file.iter_sections()) if section["sh_flags"] & _EXECUTABLE}
-        for section in file.iter_sections():
-            if isinstance(section, SymbolTableSection):
-                seen += section.num_symbols()  # tables may overlap: the file's size is no bound
-                if seen > MAX_SYMBOLS:
-                    raise InputError(f"more than {MAX_SYMBOLS} symbols")
-                for symbol in section.iter_symbols():
-                    if symbol.entry.st_shndx in code and _is_code(symbol.entry.st_info.type, symbol.name):
-                        yield symbol.entry.st_value, symbol.name
-    except (
-        ELFError,
-        ConstructError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise InputError(f"a broken ELF: {error}") from error
-
-
-def _is_code(kind: object, name: str) -> bool:
-    """Tell whether an ELF symbol may be code: assembler entries have no type, and no size."""
-    return kind == "STT_FUNC" or (kind == "STT_NOTYPE" and not name.startswith((".L", "__crc_", "__ksym")))

@@ -130,6 +130,14 @@ def test_a_handler_that_hangs_loses_calls_and_says_so(mine: Mine) -> None:
     assert re.search(r"upcalls answered, [\d,]+ LOST", done.stderr)
 
 
+def test_a_guest_that_is_quicker_than_its_hypervisor_waits(mine: Mine) -> None:
+    body = "def started(self, machine): time.sleep(2.5)\ndef set_cr3(self, vcpu, value): ...\ndef cpuid(self, *x): ..."
+    done = run(mine(body), append="-- stop")
+    assert done.returncode == 0
+    assert "LOST" not in done.stderr
+    assert re.search(r"mine.py: [1-9]\d* upcalls answered", done.stderr)
+
+
 def test_a_kernel_without_the_interface_is_told_of(mine: Mine) -> None:
     done = run(mine(COUNT), "--kernel", "plain")
     assert done.returncode == 0, done.stderr

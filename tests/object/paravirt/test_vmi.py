@@ -404,7 +404,7 @@ def test_updates(active: Guest, pae: bool, name: str, arguments: tuple[int, ...]
     ("name", "arguments", "call", "flags", "rest"),
     [
         ("paging_alloc_pt", (PFN,), 44, 0x41, (0, 0, 0)),
-        ("paging_alloc_pd", (PFN,), 44, 0x42, (0, 0, 0)),
+        ("paging_alloc_pd", (PFN,), 44, 0x02, (0, 0, 0)),
         ("paging_alloc_root", (PFN, 0x101, 768, 256), 44, 0x62, (0x101, 768, 256)),
         ("paging_release_pt", (PFN,), 45, 0x41, None),
         ("paging_release_pd", (PFN,), 45, 0x42, None),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from openvmi import abi
-from openvmi.abi import Call, load
+from openvmi.abi import Call, generation_b, load
 from openvmi.abi.model import CallSpec
 
 from ...mainline import order
@@ -23,15 +23,16 @@ APICRead IODelay GetCycleFrequency GetCycleCounter SetAlarm CancelAlarm GetWallc
 SetLazyMode
 """
 
-# vmi-abi.md 3.2, from number 4.
+# vmi-abi.md 3.2, from number 4; the last line, and the names of 45 and 48, are those of 13.3.
 NAMES_B = """
 Init CPUID WRMSR RDMSR SetGDT SetLDT SetIDT SetTR GetGDT GetLDT GetIDT GetTR WriteGDTEntry WriteLDTEntry WriteIDTEntry
 UpdateKernelStack SetCR0 SetCR2 SetCR3 SetCR4 GetCR0 GetCR2 GetCR3 GetCR4 INVD WBINVD SetDR GetDR RDPMC RDTSC CLTS
-EnableInterrupts DisableInterrupts GetInterruptMask SetInterruptMask IRET SYSEXIT Pause Halt Reboot Shutdown SetPxE
-GetPxE SwapPxE SetPxELong GetPxELong SwapPxELongAtomic TestAndSetPxEBit TestAndClearPxEBit AllocatePage ReleasePage
+EnableInterrupts DisableInterrupts GetInterruptMask SetInterruptMask IRET SYSEXIT Pause Halt Reboot Shutdown SetPxE0
+GetPxE SwapPxE SetPxELong0 GetPxELong SwapPxELongAtomic TestAndSetPxEBit TestAndClearPxEBit AllocatePage ReleasePage
 InvalPage FlushTLB FlushDeferredCalls SetLinearMapping IN INB INW INS INSB INSW OUT OUTB OUTW OUTS OUTSB OUTSW
 SetIOPLMask DeactivatePxELongAtomic TestAndSetPxELongBit TestAndClearPxELongBit SetInitialAPState APICWrite APICRead
 IODelay GetCycleFrequency GetCycleCounter SetAlarm CancelAlarm GetWallclockTime WallclockUpdated
+GetRelocationInfo SetPxE SetPxELong
 """
 
 # Places of the arguments in vmi-abi.md 3.1, low half first; C-callable calls and the instruction-like ones.
@@ -116,9 +117,68 @@ def test_every_number_and_name_of_generation_b() -> None:
     assert [(spec.number, spec.name) for spec in load("B").calls] == list(enumerate(NAMES_B.split(), start=4))
     extensions = {item.name: {name: number for number, name in item.calls} for item in load("B").extensions}
     assert extensions == {
-        "13.3": {"GetRelocationInfo": 85, "SetPxE": 86, "SetPxELong": 87},
         "KIT": {"PhysToMachine": 85, "MachineToPhys": 86, "PhysIsCoherent": 87},
     }
+
+
+def test_what_came_with_api_13_3() -> None:
+    later = {call.name: call.number for call in load("B").calls if call.since}
+    assert later == {"GetRelocationInfo": 85, "SetPxE": 86, "SetPxELong": 87} == {c.name: c for c in generation_b.SINCE}
+    assert [call.number for call in load("B").until(2).calls] == list(range(4, 85))
+    assert load("B").until(3) == load("B")
+    assert not any(call.since for call in load().calls)
+
+
+# vmi-abi.md 3.2, 3.3 and 9: where arguments of generation B are, of the calls that it alone has or has in another way.
+PLACES_B = {
+    "Init": "eax -> eax",
+    "UpdateKernelStack": "eax edx ->",
+    "SetPxE0": "eax edx ->",
+    "GetPxE": "eax -> eax",
+    "SwapPxE": "eax edx -> eax",
+    "SetPxELong0": "eax+edx ecx ->",
+    "GetPxELong": "eax+edx -> eax+edx",
+    "SwapPxELongAtomic": "eax+edx ecx -> eax+edx",
+    "TestAndSetPxEBit": "eax edx -> eax",
+    "TestAndClearPxELongBit": "eax edx -> eax",
+    "DeactivatePxELongAtomic": "eax -> eax+edx",
+    "AllocatePage": "eax edx ecx s1 s2 ->",
+    "FlushDeferredCalls": "eax -> eax",
+    "APICWrite": "eax edx ->",
+    "APICRead": "eax -> eax",
+    "GetRelocationInfo": "eax -> eax+edx",
+    "SetPxE": "eax edx ecx ->",
+    "SetPxELong": "eax+edx ecx s1 ->",
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), PLACES_B.items())
+def test_places_of_arguments_of_generation_b(name: str, expected: str) -> None:
+    assert places(load("B").call(name)) == expected
+
+
+def test_who_may_answer_what_in_generation_b() -> None:
+    """vmi-abi.md 9.12: no NOP; what does not return may be jumped to."""
+    calls = load("B").calls
+    assert {answer for spec in calls for answer in spec.answers} == {"NONE", "CALL_REL", "JUMP_REL"}
+    assert {spec.name for spec in calls if "JUMP_REL" in spec.answers} == {"IRET", "SYSEXIT"}
+
+
+def test_values_of_generation_b() -> None:
+    """vmi-abi.md 1.4, 3.3, 4.3, 4.4."""
+    assert (generation_b.API_MAJOR, generation_b.API_MINOR) == (13, 3)
+    assert (generation_b.SLOT_SIZE, generation_b.SLOT_FIRST, generation_b.SLOT_LAST) == (32, 4, 127)
+    assert (generation_b.LANDING_SIZE, generation_b.HOLE_SIZE) == (16 << 10, 64 << 20)
+    assert [int(flag) for flag in generation_b.PageFlag] == [1, 2, 4, 8]
+    assert int(generation_b.PageFlag.PAE) == generation_b.PAGE_PDP
+    assert (int(generation_b.DeferredFlag.MMU), int(generation_b.DeferredFlag.CPU)) == (0x80, 0x40)
+
+
+def test_a_header_of_generation_b_has_what_both_share() -> None:
+    b, d = load("B"), load()
+    assert {entry.name for entry in b.shared.enums} | {"PageFlag", "LazyMode"} == {entry.name for entry in d.enums}
+    assert {entry.name for entry in b.shared.structures} | {"rom_header"} == {entry.name for entry in d.structures}
+    assert not {entry.name for entry in b.shared.constants} & {entry.name for entry in b.constants}
 
 
 @pytest.mark.parametrize(("name", "expected"), PLACES.items())
@@ -261,6 +321,7 @@ def test_every_entry_names_its_source() -> None:
 
 
 def test_the_package_exports_every_generated_name() -> None:
-    from openvmi.abi import _generated_enums
+    from openvmi.abi import _generated_enums, _generated_enums_b
 
     assert set(_generated_enums.__all__) | {"load"} == set(abi.__all__)
+    assert set(_generated_enums_b.__all__) == set(generation_b.__all__)

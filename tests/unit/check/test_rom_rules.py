@@ -130,8 +130,9 @@ ALSO_RIGHT: dict[str, Model] = {
 
 
 def test_every_rule_has_a_rom_that_breaks_it() -> None:
-    assert set(WRONG) == set(RULES)
-    assert set(SPOILED) == {rule.id for rule in LAYOUT} - {"alignment"}  # which takes two images
+    assert set(WRONG) == set(RULES) - {"moved"}  # only guests of generation B do that
+    # two images; rules of generation B
+    assert set(SPOILED) == {rule.id for rule in LAYOUT} - {"alignment", "slots", "landing"}
 
 
 def test_the_model_breaks_none() -> None:

@@ -160,8 +160,8 @@ def test_more_findings_than_any_kernel_has(pieces: int) -> None:
 
 
 def test_a_stretch_too_long_for_a_function_is_in_doubt() -> None:
-    report = Builder().text(Piece("f", CLI + b"\x90" * (1 << 20) + RET)).lint()
-    assert one(report, "f+0x0").doubt == "more than 1 MiB without a symbol"
+    report = Builder().text(Piece("f", CLI + b"\x90" * (1 << 18) + RET)).lint()
+    assert one(report, "f+0x0").doubt == "more than 256 KiB without a symbol"
 
 
 def test_without_section_headers_the_segments_are_read() -> None:

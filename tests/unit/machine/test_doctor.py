@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -47,6 +48,23 @@ def test_all_is_well(built: Path, fake_qemu: Path) -> None:
     assert found["QEMU"]["detail"] == f"7.2.9 ({fake_qemu})"
     assert str(built) in str(found["images"]["detail"])
     assert {"Python", "click", "qemu.qmp", "TCG", "KVM", "accelerator", "zig", "disk"} <= set(found)
+
+
+def test_an_extra_that_is_missing_is_named_with_what_installs_it(
+    built: Path, fake_qemu: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del built, fake_qemu
+
+    def version(name: str) -> str:
+        if name == "unicorn":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = findings(healthy=True)
+    assert (found["unicorn"]["fine"], found["unicorn"]["mend"]) == (None, "pip install 'openvmi[check]'")
+    assert "openvmi check rom" in str(found["unicorn"]["detail"])
+    assert found["perfetto"]["fine"] is True
 
 
 def test_no_qemu_and_no_image(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

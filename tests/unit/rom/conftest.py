@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from openvmi import abi
-from openvmi.abi.structs import RomHeader
+from openvmi.abi import generation_b
+from openvmi.abi.structs import RomHeader, RomHeaderB
 from openvmi.rom import RomMetadata, RomMode, build_image
 from openvmi.rom.layout import DESCRIPTOR_MAGIC, DESCRIPTOR_VERSION, DescriptorRecord
 
@@ -36,6 +37,22 @@ def make_code(size: int = 0x100) -> bytes:
     return bytes(code)
 
 
+def make_code_b(size: int = 0x1000) -> bytes:
+    """Return what generation B's code links to, with slots that return at once."""
+    header = RomHeaderB(
+        rom_signature=abi.ROM_SIGNATURE,
+        rom_entry=0xCB,
+        vrom_signature=abi.SIGNATURE,
+        api_version_maj=generation_b.API_MAJOR,
+        api_version_min=generation_b.API_MINOR,
+    )
+    slots = b"\xc3".ljust(generation_b.SLOT_SIZE, b"\xcc") * (generation_b.CALL_COUNT - generation_b.SLOT_FIRST)
+    code = bytearray((header.pack() + slots).ljust(size, b"\0"))
+    highest = RomMode.STUBS_JUMP.number
+    DescriptorRecord(DESCRIPTOR_MAGIC, DESCRIPTOR_VERSION, 0, 0, highest, 0, 0, 0, bytes(14)).pack_into(code)
+    return bytes(code)
+
+
 def make_elf(code: bytes, *, machine: int = 3, address: int = 0, memory: int | None = None, pieces: int = 1) -> bytes:
     """Return a 32-bit ELF that loads ``code`` ``pieces`` times."""
     start = 52 + 32 * pieces
@@ -54,6 +71,11 @@ def code() -> bytes:
 @pytest.fixture(scope="session")
 def image(code: bytes) -> bytes:
     return build_image(make_elf(code), RomMetadata(mode=RomMode.NATIVE))
+
+
+@pytest.fixture(scope="session")
+def image_b() -> bytes:
+    return build_image(make_elf(make_code_b()), RomMetadata(mode=RomMode.STUBS))
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,7 @@ class _Way:
 
     def _decode(self, scan: Scan) -> None:
         flow = self._text.flow(scan)
+        self._text.budget.spend(scan.count)
         self._jumps.update(flow.following)
         self._calls.update(flow.calls)
         for instruction in Decoder(32, scan.stretch.data, ip=scan.stretch.start):

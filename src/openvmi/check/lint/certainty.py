@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from .code import Flow, Text, operands
+from .code import Flow, Text
 from .model import Kernel
 from .sweep import Scan
 
@@ -84,11 +84,12 @@ class Judge:
         if stretch.start not in self._pointed or self._known_start(index) or stretch.start in self._inside(index):
             return False
         inside = (self.text.at(pointer) for pointer in self.text.pointers_to(stretch.start))
-        return any(stretch.start in operands(scan) for scan in inside if scan is not None)
+        return any(stretch.start in self.text.operands(scan) for scan in inside if scan is not None)
 
     def _has_symbols(self, scan: Scan) -> bool:
-        section = scan.stretch.section
-        return any(section.address <= symbol.address < section.end for symbol in self._kernel.symbols)
+        section, symbols = scan.stretch.section, self._kernel.symbols
+        index = bisect_left(symbols, section.address, key=lambda symbol: symbol.address)
+        return index < len(symbols) and symbols[index].address < section.end
 
     def _flow(self, index: int) -> Flow:
         return self.text.flow(self._scans[index])
@@ -120,6 +121,7 @@ class Judge:
             self._arrives[number] = arrives
             flow, start = self._flow(number), self._scans[number].stretch.start
             reached = flow.reached([*self._sources(number), *([start] if arrives else [])])
+            self.text.budget.spend(len(reached))
             arrives = any(flow.end in flow.following[address] for address in reached if address in flow.following)
         return reached
 
@@ -149,5 +151,7 @@ class Judge:
         wanted: set[int] = set()
         numbers = {number for index in indices for number in range(self._first(index), index + 1)}
         for number in sorted(numbers):
-            wanted.update(self._flow(number).following)
+            following = self._flow(number).following
+            self.text.budget.spend(len(following))
+            wanted.update(following)
         return wanted

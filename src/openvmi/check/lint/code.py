@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The code of a kernel, looked at closely: where its instructions lead, and who points at them.
 
-What is asked of a hostile file costs no more than of a kernel: flows are kept up to a size, and searches end when a
-budget is spent. Whoever asks then gets an answer that claims nothing.
+What is asked of a hostile file costs no more than of a kernel: flows are kept up to a size, whoever follows code spends
+a budget, and searches for pointers end with an answer that claims nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import takewhile
 
 from iced_x86 import Code, Decoder, FlowControl, Instruction, Mnemonic, OpKind, Register
 
+from .budget import Budget
 from .model import Kernel
 from .sweep import Scan
 
@@ -28,8 +29,9 @@ SOMEWHERE = 0
 _KALLSYMS = ("kallsyms_addresses", "kallsyms_num_syms")
 _CHUNK = 1 << 18
 _WORD = 0xFFFFFFFF
-_FLOW_BYTES = 4 << 20
+_FLOWS_KEPT = 1 << 18  # instructions, at some 250 bytes
 _SEARCH_BYTES = 1 << 31
+_POINTERS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Text:
         self._flows: dict[int, Flow] = {}
         self._kept = 0
         self._left = _SEARCH_BYTES
+        self.budget = Budget()
 
     def index_at(self, address: int) -> int | None:
         """Return the number of the stretch that holds ``address``, or None."""
@@ -99,13 +102,18 @@ class Text:
         """Return where each instruction of a stretch leads."""
         start = scan.stretch.start
         if start not in self._flows:
-            size = scan.stretch.end - start
-            self._kept += size
-            if self._kept > _FLOW_BYTES:
+            self.budget.spend(scan.count)
+            self._kept += scan.count
+            if self._kept > _FLOWS_KEPT:
                 self._flows.clear()
-                self._kept = size
+                self._kept = scan.count
             self._flows[start] = _flow_of(scan)
         return self._flows[start]
+
+    def operands(self, scan: Scan) -> set[int]:
+        """Return the addresses that instructions of a stretch read or write."""
+        self.budget.spend(scan.count)
+        return _operands(scan)
 
     def pointed_to(self, wanted: Iterable[int]) -> set[int]:
         """Return those of the addresses ``wanted`` that four bytes of the image spell, at any alignment."""
@@ -121,15 +129,17 @@ class Text:
     def pointers_to(self, target: int) -> list[int]:
         """Return every address at which four bytes of the image spell ``target``; in code, those that are an operand.
 
-        If the budget is spent, it is :data:`SOMEWHERE`.
+        If there are too many, or too much was searched already, it is :data:`SOMEWHERE`.
         """
         pattern = (target & _WORD).to_bytes(4, "little")
-        found = []
+        found: list[int] = []
         for section in self.kernel.sections:
             if self._left <= 0:
                 return [SOMEWHERE]
             at = -1 if section.name in NOT_CALLS else section.data.find(pattern)
             while at >= 0:
+                if len(found) == _POINTERS_MAX:
+                    return [SOMEWHERE]
                 found.append(section.address + at)
                 at = section.data.find(pattern, at + 1)
             self._left -= len(section.data)
@@ -145,8 +155,8 @@ class Text:
         scan = self.at(address)
         if scan is None or scan.flaw or (scan.stretch.symbol and scan.stretch.symbol.kind == "label"):
             return True
-        self._left -= (scan.stretch.end - scan.stretch.start) << 4
-        return self._left <= 0 or _begins_operand(scan, address)
+        self.budget.spend(scan.count)
+        return _begins_operand(scan, address)
 
     def _kallsyms(self) -> tuple[int, int]:
         """Return the range of the table that has every symbol's address for printing."""
@@ -209,8 +219,7 @@ def _does_nothing(instruction: Instruction) -> bool:
     return instruction.code == Code.LEA_R32_M and plain and instruction.memory_displacement == 0
 
 
-def operands(scan: Scan) -> set[int]:
-    """Return the addresses that instructions of a stretch read or write."""
+def _operands(scan: Scan) -> set[int]:
     return {
         instruction.memory_displacement
         for instruction in Decoder(32, scan.stretch.data, ip=scan.stretch.start)

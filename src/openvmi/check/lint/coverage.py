@@ -8,8 +8,8 @@ pointer, no branch and no stretch before it leads to it, or only such functions 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 from .boot import boot_code
 from .certainty import Judge
@@ -50,6 +50,9 @@ class Coverage:
                 self._sources.setdefault(target, []).append(scan)
         self._targets = sorted(self._sources)
         self._verdicts: dict[int, str] = {}
+        self._templates = sorted(paravirt.templates, key=lambda template: template.start)
+        self._begins = {template.stop: template.start for template in self._templates}
+        self._faults = sorted(records.fixups)
 
     def of(self, hit: Hit) -> tuple[Cover, str]:
         """Return what covers ``hit``, and a note that may be empty. ``hit`` must be an instruction for certain."""
@@ -58,7 +61,8 @@ class Coverage:
             return self._in_site(site)
         if hit.address in self._boot:
             return Cover.BOOT, ""
-        if any(hit.address in template for template in self._paravirt.templates) and self._is_template(hit.address):
+        template = self._template(hit.address)
+        if template is not None and self._is_template(template):
             return Cover.TEMPLATE, ""
         function = self._function(hit.address)
         if function is None:
@@ -90,15 +94,19 @@ class Coverage:
             return Cover.NONE, f"in a site of operation {site.type}, which VMI is not seen to take"
         return _VERDICTS[site.record], word.name
 
-    def _is_template(self, address: int) -> bool:
-        """Tell whether nothing leads into the templates around ``address`` but what reads them."""
-        around = next(template for template in self._paravirt.templates if address in template)
-        if any(target in around for target in self._targets):
+    def _template(self, address: int) -> range | None:
+        """Return the template that holds ``address``."""
+        index = bisect_right(self._templates, address, key=lambda template: template.start) - 1
+        return self._templates[index] if index >= 0 and address in self._templates[index] else None
+
+    def _is_template(self, around: range) -> bool:
+        """Tell whether nothing leads into the template ``around`` but what reads it."""
+        if self._between(around):
             return False
         first = around.start
-        begins = {template.stop: template.start for template in self._paravirt.templates}
-        while first in begins:  # templates run on into each other, where nobody begins
-            first = begins[first]
+        while first in self._begins:  # templates run on into each other, where nobody begins
+            self._text.budget.spend(1)
+            first = self._begins[first]
         return not self._judge.runs_into(first) and all(
             "patch" in self._places.text(pointer) for pointer in self._text.pointers_to(around.start)
         )
@@ -166,15 +174,19 @@ class Coverage:
             return [], "also reached from the code before it"
         return list(callers.values()), ""
 
-    def _between(self, function: range) -> Iterable[int]:
+    def _between(self, function: range) -> Sequence[int]:
         return self._targets[
             bisect_right(self._targets, function.start - 1) : bisect_right(self._targets, function[-1])
         ]
 
     def _only_fixups(self, scan: Scan, target: int, function: range) -> bool:
         """Tell whether every branch of ``scan`` to ``target`` is in the fixup of an exception in ``function``."""
-        fixups = [to for at, to in self._records.fixups.items() if at in function]
-        sources = [at for at, to in self._text.flow(scan).following.items() if target in to]
+        faults = self._faults[bisect_left(self._faults, function.start) : bisect_left(self._faults, function.stop)]
+        fixups = [self._records.fixups[at] for at in faults]
+        following = self._text.flow(scan).following
+        self._text.budget.spend(len(following))
+        sources = [at for at, to in following.items() if target in to]
+        self._text.budget.spend(len(sources) * len(fixups))
         return all(any(to <= source < to + _FIXUP_MAX for to in fixups) for source in sources)
 
     def _other_pointers(self, function: range) -> str:

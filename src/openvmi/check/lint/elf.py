@@ -16,7 +16,7 @@ from .model import Kernel, Section, Symbol
 
 MAX_IMAGE = 32 << 20
 """The most bytes of sections in memory that are read, and the most of names; 32-bit kernels have a third of it."""
-MAX_SYMBOLS = 1 << 19
+MAX_SYMBOLS = 1 << 18
 MAX_SECTIONS = 4096
 
 _HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
@@ -31,7 +31,7 @@ _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 _PT_LOAD = 1
 _PF_X = 1
 _KINDS = {0: "label", 1: "object", 2: "func"}
-_NAME_LIMIT = 512
+_NAME_LIMIT = 256
 _ADDRESSES = 1 << 32
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from ...errors import InputError
+from .budget import BRANCHES, INSTRUCTIONS
 from .certainty import Judge
 from .code import Text
 from .coverage import Coverage
@@ -20,14 +21,15 @@ def lint(kernel: Kernel) -> Report:
     """Return every instruction of ``kernel`` that matters when it runs deprivileged, and what covers it.
 
     Raises:
-        InputError: there are more than any kernel has.
+        InputError: there are more than any kernel has, or following its code takes more steps than any kernel's.
     """
     records = read_records(kernel)
     scans = _sweep(kernel, records)
     places = Places(kernel)
-    paravirt = find_paravirt(kernel, scans, places, records.sites)
+    text = Text(kernel, scans)
+    paravirt = find_paravirt(text, places, records.sites)
     entries = records.entries | ({kernel.entry} if kernel.entry is not None else set())
-    judge = Judge(Text(kernel, scans), entries)
+    judge = Judge(text, entries)
     doubts = judge.doubts()
     coverage = Coverage(judge, records, paravirt, places)
     copies = _Copies(records, places)
@@ -47,12 +49,16 @@ def lint(kernel: Kernel) -> Report:
 
 
 def _sweep(kernel: Kernel, records: Records) -> list[Scan]:
-    sweeper, scans, hits = Sweeper(), [], 0
+    sweeper, scans = Sweeper(), []
+    limits = {"sensitive instructions": HITS_MAX, "branches": BRANCHES, "instructions": INSTRUCTIONS}
+    counts = dict.fromkeys(limits, 0)
     for stretch in cut(kernel, records.entries):
-        scans.append(sweeper.scan(stretch))
-        hits += len(scans[-1].hits)
-        if hits > HITS_MAX:
-            raise InputError(f"more than {HITS_MAX} sensitive instructions: this is no kernel's code")
+        scan = sweeper.scan(stretch)
+        scans.append(scan)
+        for what, count in zip(limits, (len(scan.hits), len(scan.targets), scan.count), strict=True):
+            counts[what] += count
+            if counts[what] > limits[what]:
+                raise InputError(f"more than {limits[what]} {what}: this is no kernel's code")
     return scans
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from iced_x86 import Decoder, Mnemonic, OpKind, Register
 
 from ... import abi
+from .code import Text
 from .model import Kernel, Places, Symbol
 from .records import Site
-from .sweep import Scan
 
 _TABLE = re.compile(r"paravirt_ops|pv_ops|pv_(?:init|time|cpu|irq|apic|mmu|lock)_ops")
 _TEMPLATE = re.compile(r"start_(pv_\w+|cli|sti|popf|pushf|pushf_cli|save_fl|restore_fl|iret|sti_sysexit)")
@@ -69,21 +69,21 @@ class Paravirt:
         return self.words[ordered[kind]] if kind < len(ordered) else None
 
 
-def find_paravirt(kernel: Kernel, scans: Iterable[Scan], places: Places, sites: Iterable[Site]) -> Paravirt:
-    """Return the paravirt layer of ``kernel``; empty if it has none.
+def find_paravirt(text: Text, places: Places, sites: Iterable[Site]) -> Paravirt:
+    """Return the paravirt layer of a kernel; empty if it has none.
 
     Args:
-        kernel: the kernel.
-        scans: every stretch of it.
+        text: the code of the kernel.
         places: names addresses.
         sites: its patch sites; without symbols of data, what they call through are the words.
     """
-    tables = [symbol for symbol in kernel.symbols if symbol.kind == "object" and _TABLE.fullmatch(symbol.name)]
+    kernel = text.kernel
+    tables = [symbol for name, symbol in kernel.named.items() if symbol.kind == "object" and _TABLE.fullmatch(name)]
     names = {word: f"{table.name}+{word - table.address:#x}" for table in tables for word in _words(table)}
     if not tables:
         names = {word: f"word {word:#010x}" for word in _called_through(kernel, sites)}
     named = _bundled(kernel)
-    stored = set() if named else _stored(scans, places, names.keys())
+    stored = set() if named else _stored(text, places, names.keys())
     words = {}
     for address, name in names.items():
         data = kernel.bytes_at(address, 4)
@@ -125,13 +125,14 @@ def _text(kernel: Kernel, address: int) -> str:
     return kernel.bytes_at(address, 64).split(b"\0", 1)[0].decode("ascii", "replace")
 
 
-def _stored(scans: Iterable[Scan], places: Places, words: Iterable[int]) -> set[int]:
+def _stored(text: Text, places: Places, words: Iterable[int]) -> set[int]:
     """Return those of ``words`` that functions with VMI in their name store to."""
     found: set[int] = set()
-    for scan in scans:
+    for scan in text.scans:
         symbol = places.symbol(scan.stretch.start)
         if scan.flaw or symbol is None or "vmi" not in symbol.name:
             continue
+        text.budget.spend(scan.count)
         for instruction in Decoder(32, scan.stretch.data, ip=scan.stretch.start):
             if (
                 instruction.mnemonic == Mnemonic.MOV
@@ -144,8 +145,8 @@ def _stored(scans: Iterable[Scan], places: Places, words: Iterable[int]) -> set[
 
 def _templates(kernel: Kernel) -> Iterator[range]:
     """Yield the ranges between ``start_X`` and ``end_X`` (Linux arch/x86/kernel/paravirt_patch_32.c, DEF_NATIVE)."""
-    for symbol in kernel.symbols:
-        match = _TEMPLATE.fullmatch(symbol.name)
+    for name, symbol in kernel.named.items():
+        match = _TEMPLATE.fullmatch(name)
         end = kernel.named.get(f"end_{match[1]}") if match else None
         if end is not None and symbol.address < end.address <= symbol.address + _TEMPLATE_MAX:
             yield range(symbol.address, end.address)

@@ -13,6 +13,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...errors import InputError
+from .budget import RECORDS
 from .model import Kernel, Section
 
 _SITE = struct.Struct("<IBBH")
@@ -98,7 +100,11 @@ class Records:
 
 
 def read_records(kernel: Kernel) -> Records:
-    """Return the records of ``kernel``."""
+    """Return the records of ``kernel``.
+
+    Raises:
+        InputError: there are more than any kernel has.
+    """
     sites = _sites(kernel, ".parainstructions", _SITE)
     inline = _sites(kernel, ".pv_inline", _INLINE)
     annotations = _sites(kernel, ".vmi.annotation", _ANNOTATION)
@@ -122,6 +128,8 @@ def _count(kernel: Kernel, name: str) -> int:
 def _records(kernel: Kernel, name: str, form: struct.Struct) -> Iterator[tuple[int, ...]]:
     section = kernel.section(name)
     if section is not None:
+        if len(section.data) > RECORDS * form.size:
+            raise InputError(f"more than {RECORDS} records in {name}: this is no kernel's")
         yield from form.iter_unpack(section.data[: len(section.data) // form.size * form.size])
 
 
@@ -179,6 +187,8 @@ def _alternatives(kernel: Kernel) -> tuple[Alternative, ...]:
 
 
 def _alternatives_as(kernel: Kernel, section: Section, code: Section, form: struct.Struct) -> Iterator[Alternative]:
+    if len(section.data) > RECORDS * _ALTERNATIVE_SIZE:
+        raise InputError(f"more than {RECORDS} records in {section.name}: this is no kernel's")
     data = section.data.ljust(_alternative_count(kernel) * _ALTERNATIVE_SIZE, b"\0")  # the last one lacks its padding
     for at in range(0, len(data), _ALTERNATIVE_SIZE):
         site, start, feature, room, length = form.unpack_from(data, at)

@@ -9,16 +9,19 @@ The decoder is iced-x86: it takes 0.2 s for 2 MB where Capstone takes 1 s, and n
 from __future__ import annotations
 
 import struct
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from iced_x86 import Code, Decoder, Formatter, FormatterSyntax, Instruction
 
+from .budget import BRANCHES
 from .model import Hit, Kernel, Stretch, Symbol
 from .rules import rules_by_code, segment_rule
 
-STRETCH_MAX = 1 << 20
+STRETCH_MAX = 1 << 18
 HITS_MAX = 10_000
 # No instruction holds so many zeros in a row: two bytes of opcode and operand, then a displacement and an immediate.
 _ZEROS = bytes(12)
@@ -41,7 +44,7 @@ class Scan:
 
     stretch: Stretch
     hits: tuple[Hit, ...]
-    targets: tuple[int, ...]
+    targets: Sequence[int]
     count: int
     flaw: str
 
@@ -62,13 +65,12 @@ def cut(kernel: Kernel, extra: Iterable[int] = ()) -> list[Stretch]:
             begins[symbol.address] = symbol
     ends = {symbol.address + symbol.size for symbol in kernel.symbols if symbol.size and symbol.kind != "label"}
     objects = _Objects(kernel.symbols)
+    cuts = sorted(begins.keys() | ends)
     made = []
     for section in kernel.sections:
         if section.code:
-            cuts = {section.address, section.end} | {
-                a for a in begins.keys() | ends if section.address < a < section.end
-            }
-            pieces = pairwise(sorted(cuts))
+            inside = cuts[bisect_right(cuts, section.address) : bisect_left(cuts, section.end)]
+            pieces = pairwise((section.address, *inside, section.end))
             made += [
                 Stretch(section, a, b, begins.get(a)) for a, b in pieces if not objects.hold(a) and a not in header
             ]
@@ -122,7 +124,7 @@ class Sweeper:
         decoder = Decoder(32, data, ip=start)
         watched, branches, invalid = self._watched, self._branches, self._invalid
         hits: list[Hit] = []
-        targets: list[int] = []
+        targets = array("I")
         count, flaw = 0, ""
         for instruction in decoder:
             count += 1
@@ -140,9 +142,9 @@ class Sweeper:
                 hits += self._hit(instruction, data, start)
                 if code in self._far:
                     targets.append(instruction.far_branch32)
-            if len(hits) > HITS_MAX:
+            if len(hits) > HITS_MAX or len(targets) > BRANCHES:
                 break  # the caller refuses so many
-        return Scan(stretch, tuple(hits), tuple(targets), count, flaw or _zeros(stretch, data) or _too_long(data))
+        return Scan(stretch, tuple(hits), targets, count, flaw or _zeros(stretch, data) or _too_long(data))
 
     def _hit(self, instruction: Instruction, data: bytes, start: int) -> Sequence[Hit]:
         code, address, size = instruction.code, instruction.ip32, instruction.len
@@ -156,7 +158,7 @@ class Sweeper:
 
 
 def _too_long(data: bytes) -> str:
-    return f"more than {STRETCH_MAX >> 20} MiB without a symbol" if len(data) > STRETCH_MAX else ""
+    return f"more than {STRETCH_MAX >> 10} KiB without a symbol" if len(data) > STRETCH_MAX else ""
 
 
 def _zeros(stretch: Stretch, data: bytes) -> str:

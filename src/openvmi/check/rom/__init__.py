@@ -8,8 +8,10 @@ interface alone. Unicorn is imported when a check runs, and is not needed for an
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import UsageError
-from ...rom import ImageInfo, RomFile, Severity, check, parse
+from ...rom import ImageInfo, RomFile, Severity, check, is_blank, parse
 from .model import CallResult, CaseResult, Finding, ImageReport, Kind, Report, Status
 
 __all__ = ["CallResult", "CaseResult", "Finding", "ImageReport", "Kind", "Report", "Status", "check_rom"]
@@ -42,23 +44,31 @@ def _image(rom: RomFile, number: int, image: ImageInfo) -> ImageReport:
     from .generation import generation_of  # noqa: PLC0415
 
     findings = tuple(_layout(rom, number))
-    generation = generation_of(image.vmi.api[0]) if image.vmi else None
+    generation = generation_of(image.vmi) if image.vmi else None
     version = f"API {image.vmi.api[0]}.{image.vmi.api[1]}" if image.vmi else "not a VMI ROM"
     report = ImageReport(number, image.offset, "", version, findings=findings)
     if image.vmi is None or generation is None:
         return _not_executed(report, f"{version}: there are no tables here for such ROMs")
-    report = ImageReport(number, image.offset, generation.tables.generation, version, findings=findings)
+    query = generation.calls.contract
+    report = ImageReport(
+        number,
+        image.offset,
+        generation.tables.generation,
+        version,
+        findings=findings,
+        points=(generation.init.name, *([query.name] if query else [])),
+    )
     if any(finding.rule == "jump-points" for finding in findings):
         return _not_executed(report, "there is no code at the jump points")
+    if is_blank(image.data[generation.init_entry :][: len(image.entry)]):
+        return _not_executed(report, f"there is no code for {generation.init.name}")
     if number >= MOST_IMAGES:
         return _not_executed(report, f"it is not among the first {MOST_IMAGES} images")
     return executed(image, image.vmi, generation, report)
 
 
 def _not_executed(report: ImageReport, reason: str) -> ImageReport:
-    return ImageReport(
-        report.number, report.offset, report.generation, report.title, findings=report.findings, reason=reason
-    )
+    return replace(report, reason=reason)
 
 
 def _layout(rom: RomFile, number: int) -> list[Finding]:

@@ -52,12 +52,16 @@ class Bench:
         pc: with the ROM in its window.
         tables: of the ROM's generation.
         answers: by number, for :meth:`ask`.
+
+    Attributes:
+        asked: what the ROM itself said of each number, where it was asked.
     """
 
     def __init__(self, pc: Pc, tables: Interface, answers: Mapping[int, Answer]) -> None:
         self.pc = pc
         self.tables = tables
         self.answers = dict(answers)
+        self.asked: Mapping[int, Answer] = {}
 
     def enter(self, contract: Contract, answer: Answer, case: Case, *, poisoned: bool = True) -> Seen:
         """Call the code at ``answer`` as ``case`` says, from the PC's present state.

@@ -44,6 +44,11 @@ _PIECES = (
     "user_stack",
     "landing",
     "probe",
+    "gap5",
+    "copy",
+    "copy1",
+    "copy2",
+    "copy3",
 )
 _AT = {name: DIRECT + RAM + PAGE * number for number, name in enumerate(_PIECES)}
 ROOT: Final = _AT["root"]
@@ -73,6 +78,9 @@ RETURN: Final = LANDING + 0x100
 KERNEL_LANDING: Final = LANDING + 0x200
 """Where an IRET within the kernel leads."""
 PROBE: Final = _AT["probe"]
+COPY: Final = _AT["copy"]
+"""Where a guest of 2006 copies the image to: 16 KiB of its own text."""
+COPY_END: Final = COPY + 4 * PAGE
 USER_CODE: Final = 0x08048000
 USER_LANDING: Final = USER_CODE + 0x40
 USER_STACK: Final = 0x08049000

@@ -50,9 +50,9 @@ def _of_image(image: ImageReport, prefix: str) -> Iterator[Check]:
     for rule in rom.RULES:
         yield Check(f"{prefix}layout", rule.id, take(rule=rule.id))
     skipped = image.reason
-    for point in ("vmi_init", "get_reloc"):
-        outside = image.init if point == "vmi_init" and image.init.startswith(Status.SKIPPED) else ""
-        yield Check(f"{prefix}jump-points", point, take(call=point), skipped or outside)
+    for point in image.points:
+        outside = image.init if point == image.points[0] and image.init.startswith(Status.SKIPPED) else ""
+        yield Check(f"{prefix}jump-points", point, take(call=point, case=""), skipped or outside)
     for call in image.calls:
         for case in call.cases:
             title = f"{case.kind}: {case.title}"
@@ -139,8 +139,9 @@ def _image_lines(image: ImageReport, *, every_call: bool) -> Iterator[str]:
 
 def _execution_lines(image: ImageReport, *, every_call: bool) -> Iterator[str]:
     counted = {status: sum(call.status is status for call in image.calls) for status in Status}
-    yield f"  vmi_init     {image.init}"
-    yield f"  get_reloc    {image.served} served, {counted[Status.NONE]} NONE, {counted[Status.NOP]} NOP"
+    yield f"  {image.points[0]:<12} {image.init}"
+    found = "get_reloc" if image.generation == "D" else "slots"
+    yield f"  {found:<12} {image.served} served, {counted[Status.NONE]} NONE, {counted[Status.NOP]} NOP"
     kinds = ", ".join(f"{image.count(kind)} {kind}" for kind in Kind)
     yield f"  execution    {image.executed} of {image.served} calls executed; {image.count()} cases: {kinds}"
     for call in image.calls:

@@ -113,12 +113,13 @@ class ImageReport:
     Args:
         number: in the file, from 0.
         offset: in the file, in bytes.
-        generation: ``D``, or empty if no table here fits the image.
+        generation: ``D`` or ``B``, or empty if no table here fits the image.
         title: what it is, one line.
         init: what vmi_init answered, as text; empty if it was not executed.
         findings: every broken rule.
         calls: every call of the generation, if it was executed.
         reason: why nothing was executed; empty if it was.
+        points: what is called besides the calls: init, and the query if there is one.
     """
 
     number: int
@@ -129,6 +130,7 @@ class ImageReport:
     findings: tuple[Finding, ...] = ()
     calls: tuple[CallResult, ...] = ()
     reason: str = ""
+    points: tuple[str, ...] = ("vmi_init", "get_reloc")
 
     @property
     def served(self) -> int:

@@ -168,7 +168,7 @@ class Pc:
         for start, (old, new) in self._differing(self._saved, self._memory()):
             del new
             self.uc.mem_write(start, old)
-            if start < board.WINDOW_END:
+            if start < board.WINDOW_END or start >= board.physical(board.COPY):
                 self.uc.ctl_remove_cache(board.DIRECT + start, board.DIRECT + start + board.PAGE)
                 self._names.clear()
 
@@ -308,7 +308,7 @@ class Pc:
     def _on_write(self, _uc: object, _kind: int, address: int, size: int, value: int, _data: object) -> None:
         if not self._quiet and len(self._seen.writes) < MOST_EVENTS:
             self._seen.writes.append(Write(address + board.DIRECT, size, value & (1 << 8 * size) - 1))
-        if board.WINDOW <= address < board.WINDOW_END:
+        if board.WINDOW <= address < board.WINDOW_END or address >= board.physical(board.COPY):
             self._names.clear()
 
     def _on_interrupt(self, _uc: object, vector: int, _data: object) -> None:

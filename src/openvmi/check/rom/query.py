@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ...abi import RelocType
@@ -22,26 +22,42 @@ BEYOND: Final = (74, 75, 85, 100, 127, 128, 0xFF, 0x100, 0x10021, 0x7FFFFFFF, 0x
 
 @dataclass(slots=True)
 class Asked:
-    """Answers by number, what is wrong with the asking by rule, and what of a hypervisor it wanted, if it did."""
+    """What came of asking for calls.
+
+    Args:
+        answers: by number.
+        problems: what is wrong with the asking, by rule.
+        reason: what of a hypervisor the ROM wanted, if it did.
+        slots: where calls are without being asked for (generation B).
+    """
 
     answers: dict[int, Answer]
     problems: dict[str, Problem]
     reason: str = ""
+    slots: dict[int, Answer] = field(default_factory=dict)
+
+    def targets(self) -> dict[int, Answer]:
+        """Return how a guest reaches each call: as it was told or, where it was told nothing, by the slot."""
+        told = {number: answer for number, answer in self.answers.items() if answer.callable}
+        return {**self.answers, **self.slots, **told}
 
 
 class Query:
-    """Asks a ROM's get_reloc.
+    """Asks a ROM's relocation query.
 
     Args:
         tables: of the generation.
-        entry: offset of get_reloc in the image.
+        contract: of the query.
+        entry: its offset in the image.
+        beyond: numbers that are no call.
     """
 
-    def __init__(self, tables: Interface, entry: int) -> None:
+    def __init__(self, tables: Interface, contract: Contract, entry: int, beyond: tuple[int, ...] = BEYOND) -> None:
         self._tables = tables
         self._entry = entry
-        point = next(point for point in tables.jump_points if point.name == QUERY)
-        self.contract = Contract.of_jump_point(point)
+        self._beyond = beyond
+        self.contract: Contract | None = contract
+        self._contract = contract
 
     def ask(self, bench: Bench, virtual_top: int, *, twice: bool) -> Asked:
         """Ask every number in the PC's present state, up to the first question that has no answer.
@@ -69,13 +85,13 @@ class Query:
     def _round(self, bench: Bench, virtual_top: int) -> Asked:
         target = Answer(bench.pc.base + self._entry, RelocType.CALL_REL)
         asked = Asked({}, {})
-        for number in (*(call.number for call in self._tables.calls), *BEYOND):
+        for number in (*(call.number for call in self._tables.calls), *self._beyond):
             case = Case(Kind.POSITIVE, "", {"call": number})
-            seen = bench.enter(self.contract, target, case)
+            seen = bench.enter(self._contract, target, case)
             if seen.end is End.OUTSIDE:
-                asked.reason = f"get_reloc: {seen.reason}"
+                asked.reason = f"{self._contract.name}: {seen.reason}"
                 break
-            for problem in judge(self.contract, case, seen, virtual_top):
+            for problem in judge(self._contract, case, seen, virtual_top):
                 words = f"{problem.seen}, asked for {self._name(number)}"
                 asked.problems.setdefault(problem.rule, problem._replace(seen=words))
             if seen.end is not End.RETURNED:

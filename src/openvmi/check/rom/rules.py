@@ -31,6 +31,7 @@ _ALL = (
     Rule("answer-type", "a relocation is of a type that a guest can take for this call", ("2.6", "2.7", "3.5")),
     Rule("answer-missing", "a ROM that is active serves what a guest can't do without", ("3.5", "10.1")),
     Rule("answer-group", "calls that belong together are there all or not at all", ("3.5", "10.1")),
+    Rule("moved", "the image runs at the address that init is told, where guests of 2006 copy it", ("1.9", "5.1")),
     Rule("answer-target", "a relocation leads into the image, past its header, or into the hole", ("1.9", "2.6")),
     Rule("answer-reserved", "bits 40 to 63 of a relocation are 0", ("2.6",)),
     Rule("answer-unknown", "numbers that are no call are answered NONE", ("10.1",)),

@@ -27,7 +27,7 @@ def _entry(value: int, size: int) -> bytes:
     return (value & (1 << 8 * size) - 1).to_bytes(size, "little")
 
 
-def _never_half(at: int, size: int, old: int, new: int) -> Expect:
+def never_half(at: int, size: int, old: int, new: int) -> Expect:
     """Expect that every state of the entry, store by store, is the old one, the new one, or not present."""
 
     def expect(bench: Bench, seen: Seen) -> Problems:
@@ -55,7 +55,7 @@ def _set(size: int, offset: int, old: int, new: int, flags: int) -> dict[str, ob
     return {
         "arguments": {"value": new, "entry": at, "flags": flags},
         "setup": storing(at, _entry(old, size)),
-        "expect": _never_half(at, size, old, new),
+        "expect": never_half(at, size, old, new),
         "writes": ((at, size),),
     }
 

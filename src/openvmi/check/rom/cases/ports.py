@@ -13,7 +13,7 @@ from ..devices import PORT_PATTERN
 from ..seen import IOPL, Port, Seen
 from .common import ALL, GARBAGE, number, storing
 
-_SIZES = {"B": 1, "W": 2, "L": 4}
+_SIZES = {"B": 1, "W": 2}
 _PORT = 0x5A0
 _VALUE = 0xC3D2E1F0
 _DF = 0x400
@@ -119,8 +119,8 @@ def _iopl(value: int) -> dict[str, object]:
     return {"arguments": {"mask": value}, "expect": expect, "changes": frozenset({"iopl"})}
 
 
-def cases() -> Mapping[str, tuple[Case, ...]]:
-    """Return the cases by call."""
+def cases(wide: str = "L") -> Mapping[str, tuple[Case, ...]]:
+    """Return the cases by call; ``wide`` is what names of calls for 32 bits end in."""
     found: dict[str, tuple[Case, ...]] = {
         "SetIOPLMask": (
             positive("user mode may use ports", **_iopl(IOPL)),
@@ -134,7 +134,7 @@ def cases() -> Mapping[str, tuple[Case, ...]]:
             negative(_IGNORE),
         ),
     }
-    for letter, size in _SIZES.items():
+    for letter, size in {**_SIZES, wide: 4}.items():
         found[f"IN{letter}"] = _in(f"IN{letter}", size)
         found[f"OUT{letter}"] = _out(size)
         found[f"INS{letter}"] = _string("in", size)

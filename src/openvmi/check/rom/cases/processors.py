@@ -45,19 +45,19 @@ def _ap(at: int, apic_id: int, *, pe: bool = True) -> dict[str, object]:
     }
 
 
-def _write(register: int) -> dict[str, object]:
+def _write(register: int, again: int) -> dict[str, object]:
     def expect(bench: Bench, seen: Seen) -> Problems:
         del seen
-        found = bench.value("APICRead", register=_TASK_PRIORITY)
+        found = bench.value("APICRead", register=again)
         if found is not None and found != _VALUE:
             yield Problem("effect", f"register {_TASK_PRIORITY:#x} reads {_VALUE:#x}", number(found))
 
     return {"arguments": {"register": register, "value": _VALUE}, "expect": expect}
 
 
-def _read(register: int) -> dict[str, object]:
+def _read(register: int, again: int) -> dict[str, object]:
     def expect(bench: Bench, seen: Seen) -> Problems:
-        if bench.ask("APICWrite", register=_TASK_PRIORITY, value=_VALUE) is None:
+        if bench.ask("APICWrite", register=again, value=_VALUE) is None:
             return
         del seen
         found = bench.value("APICRead", register=register)
@@ -69,6 +69,31 @@ def _read(register: int) -> dict[str, object]:
 
 def cases() -> Mapping[str, tuple[Case, ...]]:
     """Return the cases by call."""
+    return {**_ap_cases(), **_apic_cases(_TASK_PRIORITY, _WIDE | _TASK_PRIORITY, 0xFF0)}
+
+
+def linear_cases() -> Mapping[str, tuple[Case, ...]]:
+    """Return the cases of a generation that takes linear addresses of the local APIC (vmi-abi.md 9.9)."""
+    page = board.LOCAL_APIC
+    return {**_ap_cases(), **_apic_cases(page | _TASK_PRIORITY, page | _TASK_PRIORITY, page | 0xFF0)}
+
+
+def _apic_cases(register: int, other: int, none: int) -> Mapping[str, tuple[Case, ...]]:
+    return {
+        "APICWrite": (
+            positive("task priority", **_write(register, register)),
+            boundary("a whole address", **_write(other, register)),
+            negative("a register that there is not", arguments={"register": none, "value": ALL}),
+        ),
+        "APICRead": (
+            positive("task priority", **_read(register, register)),
+            boundary("a whole address", **_read(other, register)),
+            negative("a register that there is not", arguments={"register": none}),
+        ),
+    }
+
+
+def _ap_cases() -> Mapping[str, tuple[Case, ...]]:
     last = board.DATA + board.PAGE - ApState.SIZE
     return {
         "SetInitialAPState": (
@@ -77,15 +102,5 @@ def cases() -> Mapping[str, tuple[Case, ...]]:
             boundary("an odd address", **_ap(board.DATA + 1, 0)),
             negative("a CR0 without PE and PG", **_ap(board.DATA, 2, pe=False)),
             negative("a processor that there is not", **_ap(board.DATA, ALL)),
-        ),
-        "APICWrite": (
-            positive("task priority", **_write(_TASK_PRIORITY)),
-            boundary("a whole address: its low 12 bits count", **_write(_WIDE | _TASK_PRIORITY)),
-            negative("a register that there is not", arguments={"register": 0xFF0, "value": ALL}),
-        ),
-        "APICRead": (
-            positive("task priority", **_read(_TASK_PRIORITY)),
-            boundary("a whole address: its low 12 bits count", **_read(_WIDE | _TASK_PRIORITY)),
-            negative("a register that there is not", arguments={"register": 0xFF0}),
         ),
     }
