@@ -65,11 +65,11 @@ def test_modules_are_small() -> None:
 def test_guest_and_firmware_files_are_small() -> None:
     files = [path for folder in ("firmware", "guest") for path in (ROOT / folder).rglob("*.[chS]")]
     assert files
-    generated = ROOT / "firmware" / "include"
+    generated = {ROOT / "firmware" / "include", ROOT / "firmware" / "include13"}
     sizes = {
         str(path.relative_to(ROOT)): len(path.read_text().splitlines())
         for path in files
-        if generated not in path.parents
+        if not generated & set(path.parents)
     }
     assert not {name: size for name, size in sizes.items() if size > 500}
 

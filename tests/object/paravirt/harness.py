@@ -77,8 +77,8 @@ def symbols(elf: ELFFile) -> dict[str, int]:
     return {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}
 
 
-def build(out: Path, *, paravirt: bool, pae: bool) -> Path:
-    """Link the test kernel and return its path."""
+def build(out: Path, *, paravirt: bool, pae: bool, abi: str = "firmware/include") -> Path:
+    """Link the test kernel, for the generation whose header is in the folder ``abi``, and return its path."""
     folders = [ROOT / "guest" / "paravirt"] if paravirt else []
     layer = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in {".c", ".S"}]
     sources = [*layer, HERE / "probe.c", HERE / "sites.S"]
@@ -88,7 +88,7 @@ def build(out: Path, *, paravirt: bool, pae: bool) -> Path:
             name="paravirt probe",
             sources=tuple(path.relative_to(ROOT).as_posix() for path in sources),
             script=(HERE / "probe.ld").relative_to(ROOT).as_posix(),
-            includes=("firmware/include", "guest/include"),
+            includes=(abi, "guest/include"),
             defines=(f"CONFIG_PARAVIRT={paravirt:d}", f"CONFIG_PAE={pae:d}"),
             flags=("-fno-optimize-sibling-calls",),
         ),
@@ -163,10 +163,14 @@ class Guest:
     Args:
         elf: what :func:`build` made.
         rom: bytes for address :data:`ROM`, or nothing.
+        stubs: offset in it of the code of call 0, 16 bytes for each.
+        count: calls whose code is there.
     """
 
     elf: Path
     rom: bytes = b""
+    stubs: int = STUBS
+    count: int = CALL_COUNT
     symbols: dict[str, int] = field(init=False)
     sections: dict[str, tuple[int, bytes]] = field(init=False)
     rom_calls: list[RomCall] = field(init=False)
@@ -186,11 +190,11 @@ class Guest:
         self.uc.mem_write(RETURN, b"\xf4")
         if self.rom:
             self.uc.mem_write(ROM, bytes(self.rom))
-            last = ROM + STUBS + 16 * CALL_COUNT - 1
-            self.uc.hook_add(uc_const.UC_HOOK_CODE, self._enter_rom, begin=ROM + STUBS, end=last)
+            last = ROM + self.stubs + 16 * self.count - 1
+            self.uc.hook_add(uc_const.UC_HOOK_CODE, self._enter_rom, begin=ROM + self.stubs, end=last)
 
     def _enter_rom(self, _uc: object, address: int, _size: int, _data: object) -> None:
-        offset = address - ROM - STUBS
+        offset = address - ROM - self.stubs
         if offset % 16 == 0:
             stack = struct.unpack("<II", self.uc.mem_read(self.uc.reg_read(x86.UC_X86_REG_ESP) + 4, 8))
             values = self.registers()

@@ -32,12 +32,13 @@ def test_a_kernel_is_a_name_or_a_file(words: tuple[str, ...]) -> None:
 
 
 def test_lists() -> None:
-    assert plain("bench", "--hypervisors", "")[:4] == ["none", "declining", "native", "hosted"]
-    assert plain("bench", "--hypervisors", "none,n") == ["none,native"]
+    assert plain("bench", "--hypervisors", "")[:4] == ["none", "declining", "native", "native13"]
+    assert plain("bench", "--hypervisors", "none,n") == ["none,native", "none,native13"]
     assert plain("bench", "--only", "") == list(BENCHMARKS)
     assert plain("bench", "--only", "switch,null-") == ["switch,null-int80", "switch,null-sysenter"]
-    assert plain("bench", "--guest", "plain,guest") == ["plain,guest", "plain,guest-pae"]
-    assert plain("bench", "--guest", "bzImage,gu") == ["bzImage,guest", "bzImage,guest-pae"]
+    guests = ["guest", "guest-pae", "guest-13", "guest-13-pae"]
+    assert plain("bench", "--guest", "plain,guest") == [f"plain,{name}" for name in guests]
+    assert plain("bench", "--guest", "bzImage,gu") == [f"bzImage,{name}" for name in guests]
 
 
 def test_calls_of_the_chosen_generation() -> None:
