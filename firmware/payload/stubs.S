@@ -15,6 +15,7 @@ SWITCH_TRACED(DisableInterrupts, cli ; ret)
 SWITCH_TRACED(GetInterruptMask, pushfl ; popl %eax ; ret)
 SWITCH_TRACED(SetInterruptMask, testl $VMI_IF, %eax ; jz rom_disable_interrupts ; sti ; ret)
 SWITCH_TRACED(IRET, iretl)
+    .balign 32                          /* not where a jump cache of TCG has Linux's SYSENTER path: 80 ns a call */
 SWITCH_TRACED(SYSEXIT, sti ; sysexitl)
 SWITCH_TRACED(SetPxE, movl %eax, (%edx) ; ret)
 SWITCH(SetPxELong, jmp rom_set_pxe_long)
