@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x393289ba
+#define VMI_WIRE_HASH 0xd4ac6e90
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -20,6 +20,8 @@
 #define VMI_WIRE_BAR                0xe0000000  /* physical address that the ROM gives the memory */
 /* device and vendor of the shared device, as in its configuration space */
 #define VMI_WIRE_PCI_ID             0x11101af4
+/* configuration address of the device in our own machines, 00:1e.1; a ROM that is not ours alone looks everywhere */
+#define VMI_WIRE_PCI_AT             0x8000f100
 #define VMI_WIRE_WAKE_PORT          0x5a0       /* I/O port that wakes a sleeping brain */
 #define VMI_WIRE_CPUS_MAX           64          /* virtual CPUs that the layout has room for */
 #define VMI_WIRE_CALLS              80          /* room for calls in every table; numbers of calls are below */

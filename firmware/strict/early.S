@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the strict ROM has beyond the declining one: before vmi_init it answers get_reloc with stubs that tell the wake port
- * who has called what, and then do the call natively. The other side: openvmi.hypervisor.strict.early.
+ * What the strict ROM has beyond the declining one: where the openvmi device is, it answers get_reloc before vmi_init with
+ * stubs that tell the wake port who has called what, and then do the call natively. The other side: openvmi.hypervisor.strict.early.
  */
 #include "rom.inc"
 #include "vmi_wire.h"
@@ -14,7 +14,7 @@
     .text
 
 /* rom_strict_reloc: get_reloc. In: EAX = call number, ECX = linear address of the image. Out: EAX, EDX as get_reloc.
- * Clobbers: EAX, EDX, ECX, flags. Stack: 24 bytes. CPL 0, DS flat. */
+ * Clobbers: EAX, EDX, ECX, flags. Stack: 32 bytes. CPL 0, DS flat. */
 FUNCTION(rom_strict_reloc)
     pushl %ecx
     pushl %eax
@@ -26,6 +26,20 @@ FUNCTION(rom_strict_reloc)
     jnz rom_bridge_reloc
     cmpl $VMI_CALL_COUNT, %eax
     jae 2f
+    pushl %eax
+    movl $0xcf8, %edx
+    inl %dx, %eax
+    pushl %eax
+    movl $VMI_WIRE_PCI_AT, %eax
+    outl %eax, %dx
+    movb $0xfc, %dl
+    inl %dx, %eax
+    cmpl $VMI_WIRE_PCI_ID, %eax         /* without the device, nobody listens */
+    popl %eax
+    movl $0xcf8, %edx
+    outl %eax, %dx
+    popl %eax
+    jne 2f
     cmpw $0, rom_stub_table(%ecx, %eax, 2)
     je 2f
     movl $VMI_RELOC_CALL_REL, %edx

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x393289BA
+WIRE_HASH: Final = 0xD4AC6E90
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -24,6 +24,7 @@ WIRE_BASE: Final = 0xFE000000
 WIRE_SIZE: Final = 0x2000000
 WIRE_BAR: Final = 0xE0000000
 WIRE_PCI_ID: Final = 0x11101AF4
+WIRE_PCI_AT: Final = 0x8000F100
 WIRE_WAKE_PORT: Final = 0x5A0
 WIRE_CPUS_MAX: Final = 64
 WIRE_CALLS: Final = 80

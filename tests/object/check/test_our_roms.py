@@ -83,6 +83,11 @@ def test_the_image_that_is_delivered_conforms_in_time(name: str) -> None:
     assert time.process_time() - start < SECONDS
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in images.path("openvmi.rom").parent.glob("*.rom")))
+def test_every_image_that_is_installed_conforms(name: str) -> None:
+    assert check_rom(images.path(name).read_bytes()).passed
+
+
 def test_the_rom_with_a_timer_breaks_nothing_but_that_it_writes_to_itself(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
