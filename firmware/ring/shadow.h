@@ -130,6 +130,6 @@ void shadow_inval(u32 cpu, u32 address);         /* InvalPage: drains */
 void shadow_flush(u32 cpu);                      /* FlushTLB: drains */
 void shadow_allocate_page(u32 cpu, u32 pfn);     /* needed only if the frame's bit is set: drops what is left of a former use */
 void shadow_release_page(u32 cpu, u32 pfn);      /* needed only if the frame's bit is set */
-void shadow_leave(u32 cpu);                      /* this CPU runs guest code no more: its root is nobody's */
+void shadow_leave(u32 cpu);                      /* it has loaded a CR3 of the monitor's, and runs guest code no more */
 
 #endif
