@@ -11,10 +11,11 @@ from ..errors import HarnessError
 FOLDER = Path(__file__).resolve().parent
 ROMS = ("openvmi.rom", "openvmi-native.rom", "openvmi-stubs.rom")
 PAYLOADS = ("payload-up.bin", "payload-smp.bin")
+RING_PAYLOADS = ("payload-ring.bin", "payload-ring-pae.bin")
 GUESTS = ("guest.elf", "guest-pae.elf", "guest-plain.elf", "guest-plain-pae.elf")
 USER_PROGRAMS = ("args", "init", "true")
 LINUX_INITRD = "linux-initrd.cpio"
-IMAGES = (*ROMS, *PAYLOADS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
+IMAGES = (*ROMS, *PAYLOADS, *RING_PAYLOADS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
 """Every image that is built, by its place in :data:`FOLDER`."""
 
 

@@ -1,0 +1,213 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Every way into the monitor and out of it: exceptions and interrupts, the gate for calls, SYSENTER, vmi_init, the double
+ * fault's task. All run at CPL 0 with interrupts off, but for the first instruction behind the gate. Whoever comes from the
+ * guest leaves a ring_frame at the end of the CPU's stack; data is reached through SS until DS is ours. C side: trap.c.
+ */
+#include "ring.h"
+
+#define FUNCTION(name)          \
+    .balign 16, 0x90          ; \
+    .globl name               ; \
+    .type name, @function     ; \
+name:
+#define END(name) .size name, . - name
+
+/* If `instruction` faults, go on at `target` with the same registers. */
+#define FIX(instruction, target)        \
+    .pushsection .fix, "a", @progbits ; \
+    .long instruction, target         ; \
+    .popsection
+
+#define ENTRY_SIZE 16
+
+    .text
+
+/* One entry for each vector, ENTRY_SIZE apart. In: hardware's frame. Out: to trap_common with error code and vector pushed. */
+    .balign ENTRY_SIZE
+    .globl vector_entries
+vector_entries:
+    .set vector, 0
+    .rept 256
+    .balign ENTRY_SIZE, 0x90
+    .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17
+    .else
+    pushl $0
+    .endif
+    pushl $vector
+    jmp trap_common
+    .set vector, vector + 1
+    .endr
+
+/* In: vector, error code, hardware's frame; from the guest or from the monitor itself, which has no ESP and SS there. */
+    .balign 16
+trap_common:
+    pushal
+    pushl %ds
+    pushl %es
+    movl $RING_DS, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    cld
+    movl %esp, %eax
+    call ring_trap
+/* The way out. In: ESP -> ring_frame. A data segment that can't be loaded any more becomes the null one. */
+trap_exit:
+1:  popl %es
+2:  popl %ds
+    popal
+    addl $8, %esp
+3:  iretl
+4:  movl $0, (%esp)
+    jmp 1b
+5:  movl $0, (%esp)
+    jmp 2b
+6:  pushl $-2                           /* the frame itself is bad: ring_trap has a look */
+    pushl $13
+    jmp trap_common
+    FIX(1b, 4b)
+    FIX(2b, 5b)
+    FIX(3b, 6b)
+
+/* resume: leave with another frame. In: EAX -> ring_frame. */
+FUNCTION(resume)
+    movl %eax, %esp
+    jmp trap_exit
+END(resume)
+
+/* The call gate. In: EIP, CS, the call's number, ESP, SS on the stack; interrupts still on. A guest's frame of an exception
+ * has its EFLAGS where the number is. */
+FUNCTION(ring_gate)
+    cli
+    pushl $-1
+    pushl 12(%esp)
+    pushal
+    pushl %ds
+    pushl %es
+    movl $RING_DS, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    pushfl
+    popl FRAME(eflags)(%esp)
+    cld
+    movl %esp, %eax
+    call ring_call
+    jmp trap_exit
+END(ring_gate)
+
+/* SYSENTER, from any CPL: on to the guest's own entry at CPL 1. Flags stay as they are, as natively; RETF, unlike IRET, does
+ * not look at NT. In: ESP -> the guest's EIP, CS, ESP, SS (descriptors.c). */
+FUNCTION(ring_sysenter)
+    movl $0, %ss:SHARED(interrupts)
+    sti
+    lretl
+END(ring_sysenter)
+    .globl ring_sysenter_end
+ring_sysenter_end:
+
+/* The double fault's task: its own stack and page directory. */
+FUNCTION(ring_double_fault)
+    call double_fault
+    hlt
+    jmp ring_double_fault
+END(ring_double_fault)
+
+/* vmi_init goes on here. In: CPL 0, interrupts off, the guest's stack and page tables, DS flat. Out: EAX = 0 at CPL 1, or -1.
+ * Clobbers: EAX, EDX, ECX, flags. */
+FUNCTION(ring_enter)
+    movl (%esp), %ecx
+    leal 4(%esp), %edx
+    pushl %ss
+    pushl %edx
+    pushfl
+    pushl %cs
+    pushl %ecx
+    pushl $0
+    pushl $0
+    pushal
+    pushl %ds
+    pushl %es
+    cld
+    movl %esp, %eax
+    call ring_prepare
+    testl %eax, %eax
+    jz 3f
+    movl %esp, %edi
+    ljmp $RING_CS, $1f
+1:  movl $RING_DS, %ecx
+    movl %ecx, %ds
+    movl %ecx, %es
+    movl %ecx, %ss
+    movl %eax, %esp
+    call ring_start
+    testl %eax, %eax
+    jnz trap_exit
+    call ring_undo
+    movl FRAME(cs)(%edi), %eax
+    movl FRAME(ss)(%edi), %ecx
+    pushl %eax
+    pushl $2f
+    lretl
+2:  movl %ecx, %ss
+    movl %edi, %esp
+3:  popl %es
+    popl %ds
+    popal
+    addl $28, %esp
+    orl $-1, %eax
+    ret
+END(ring_enter)
+
+/* msr_read. In: EAX = index, EDX -> two words. Out: EAX = 1 if it faulted. Clobbers: ECX, EDX. */
+FUNCTION(msr_read)
+    pushl %ebx
+    movl %eax, %ecx
+    movl %edx, %ebx
+1:  rdmsr
+    movl %eax, (%ebx)
+    movl %edx, 4(%ebx)
+    xorl %eax, %eax
+    popl %ebx
+    ret
+2:  movl $1, %eax
+    popl %ebx
+    ret
+    FIX(1b, 2b)
+END(msr_read)
+
+/* msr_write. In: EAX = index, EDX = low, ECX = high. Out: EAX = 1 if it faulted. Clobbers: ECX, EDX. */
+FUNCTION(msr_write)
+    xchgl %eax, %edx                    /* EAX = low, EDX = index */
+    xchgl %ecx, %edx                    /* ECX = index, EDX = high */
+1:  wrmsr
+    xorl %eax, %eax
+    ret
+2:  movl $1, %eax
+    ret
+    FIX(1b, 2b)
+END(msr_write)
+
+/* copy_bytes. In: EAX = to, EDX = from, ECX = count. Out: EAX = 1 if it faulted on the way. Clobbers: ECX, EDX. */
+FUNCTION(copy_bytes)
+    pushl %esi
+    pushl %edi
+    movl %eax, %edi
+    movl %edx, %esi
+1:  rep movsb
+    xorl %eax, %eax
+3:  popl %edi
+    popl %esi
+    ret
+2:  movl $1, %eax
+    jmp 3b
+    FIX(1b, 2b)
+END(copy_bytes)
+
+/* wait_interrupt: until one has been taken (trap.c holds it back). Interrupts off before and after. */
+FUNCTION(wait_interrupt)
+    sti
+    hlt
+    cli
+    ret
+END(wait_interrupt)

@@ -1,0 +1,78 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Guest memory by linear address, as the monitor reads and writes it for the guest: below the hole only, through the shadow
+ * in use, with a way on if there is nothing (fix_table). And what a compiler expects to find.
+ */
+#include "shadow_env.h"
+
+void *memcpy(void *to, const void *from, unsigned long count)
+{
+    void *at = to;
+
+    asm volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(count)::"memory");
+    return to;
+}
+
+void *memset(void *to, int value, unsigned long count)
+{
+    void *at = to;
+
+    asm volatile("rep stosb" : "+D"(at), "+c"(count) : "a"(value) : "memory");
+    return to;
+}
+
+static u32 below_hole(u32 address, u32 count)
+{
+    return address < VMI_WIRE_BASE && count <= VMI_WIRE_BASE - address;
+}
+
+u32 guest_read(u32 address, void *to, u32 count)
+{
+    return below_hole(address, count) && !copy_bytes(to, (const void *)address, count);
+}
+
+u32 guest_write(u32 address, const void *from, u32 count)
+{
+    return below_hole(address, count) && !copy_bytes((void *)address, from, count);
+}
+
+u32 guest_read32(u32 address, u32 *value)
+{
+    return guest_read(address, value, 4);
+}
+
+/* Load the guest's CR3; a guest whose directory is no memory of its own ends. */
+void set_root(u32 cr3)
+{
+    u32 root = shadow_set_root(cpu_->number, cr3);
+
+    if (!root)
+        end_guest(VMI_RING_END_ROOT, 0, cr3);
+    cpu_->cr3 = cr3;
+    cpu_->root = root;
+    shared_->cr3 = cr3;
+}
+
+/* What lazy mode has put off. */
+void apply_deferred(void)
+{
+    u32 what = shared_->deferred;
+
+    shared_->deferred = 0;
+    if (what & 1)
+        set_root(shared_->cr3);
+    if (what & 2)
+        set_kernel_stack(shared_->stack_selector, shared_->stack);
+}
+
+void tlb_flush_others(u32 cpu)
+{
+    (void)cpu;
+}
+
+void relax(u32 cpu)
+{
+    (void)cpu;
+    asm volatile("pause");
+}
