@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .base import Hypervisor
     from .guest import Guest
     from .memory import GuestMemory, GuestMemoryError
+    from .ring import End, Fault, Ring
     from .session import Session
     from .tasks import Task
     from .vcpu import Vcpu
@@ -39,11 +40,14 @@ _HOME = {
     "Continue": "answers",
     "Debug": "answers",
     "Delay": "answers",
+    "End": "ring",
+    "Fault": "ring",
     "Guest": "guest",
     "GuestMemory": "memory",
     "GuestMemoryError": "memory",
     "Hypervisor": "base",
     "Refuse": "answers",
+    "Ring": "ring",
     "Session": "session",
     "Snapshot": "answers",
     "Stop": "answers",
@@ -59,12 +63,15 @@ __all__ = [
     "Continue",
     "Debug",
     "Delay",
+    "End",
+    "Fault",
     "Guest",
     "GuestMemory",
     "GuestMemoryError",
     "Hypervisor",
     "Offer",
     "Refuse",
+    "Ring",
     "Session",
     "Snapshot",
     "Stop",

@@ -14,6 +14,7 @@ from ._generated_calls import SHAPES, Calls
 if TYPE_CHECKING:
     from ..machine import Machine, Outcome
     from .guest import Guest
+    from .handlers import Handler
     from .link import Link
     from .vcpu import Vcpu
 
@@ -49,6 +50,11 @@ class Hypervisor(Calls):
         Calls wait meanwhile. True: there is more to do at once. An exception ends the hypervisor as one of a call's
         method does.
         """
+
+    def exit_handlers(self, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
+        """Return what answers exits of the guest from ring 1, by their number; here there are none."""
+        del link, vcpus
+        return []
 
     def routed(self) -> tuple[Call, ...]:
         """Return the calls whose methods are overridden, by number."""

@@ -59,7 +59,7 @@ def _place(places: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Handler:
-    ask = _asker(method, shape, link, vcpus)
+    ask = asker(method, shape, link, vcpus)
 
     def take(cpu: int) -> Verdict | None:
         try:
@@ -67,15 +67,15 @@ def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus:
             if answer is None:
                 return None
         except SystemExit as error:
-            answer = _exit(error)
+            answer = stopped_by(error)
         except (KeyboardInterrupt, GeneratorExit) as error:
             raise HarnessError(f"{shape.method} raised {type(error).__name__}") from error
-        return _apply(answer, shape, link, vcpus[cpu], area(cpu) // 4)
+        return apply(answer, shape, link, vcpus[cpu], area(cpu) // 4)
 
     return take
 
 
-def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Callable[[int], Answer]:
+def asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Callable[[int], Answer]:
     """Return what calls ``method`` with its arguments out of a CPU's mailbox; the common shapes without a loop."""
     words, boxes = link.words, [area(cpu) // 4 for cpu in range(link.cpus)]
     places = [_place(at) for _, _, at in shape.takes]
@@ -105,7 +105,7 @@ def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: l
     return by_count[len(places)] if simple and len(places) < len(by_count) else others
 
 
-def _exit(error: SystemExit) -> Stop:
+def stopped_by(error: SystemExit) -> Stop:
     """Return what ``sys.exit()`` in a method means: the machine ends, with what would be the process's status."""
     code = error.code
     if isinstance(code, int) or code is None:
@@ -125,13 +125,13 @@ def _write(words: memoryview[int], box: int, at: tuple[int, ...], value: int) ->
         words[box + place] = value >> 32 * index & _FULL
 
 
-def _apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) -> Verdict | None:
+def apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) -> Verdict | None:
     """Put an answer other than None into the mailbox; return what is left to do."""
     if isinstance(answer, Delay):
         link.set_hold(True)
         time.sleep(max(0.0, answer.seconds))
         link.set_hold(False)
-        return None if answer.then is None else _apply(answer.then, shape, link, vcpu, box)
+        return None if answer.then is None else apply(answer.then, shape, link, vcpu, box)
     if isinstance(answer, Continue):
         _fill(answer.arguments, shape.takes, shape, link, box)
         link.words[box + WORD["action"]] = Action.CHANGED

@@ -139,6 +139,7 @@ class Session:
             verdict=self._verdict,
             chores=self._do_chores,
             period=min(self._period, self._first.period),
+            exits=self._first.exit_handlers(link, vcpus),
         )
         self._board = Switchboard(link, self._brain, vcpus, self._first)
         self._first.started(self.machine)

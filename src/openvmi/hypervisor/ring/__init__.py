@@ -21,6 +21,7 @@ own, free of any machine, so that it can be tested alone:
 
 from __future__ import annotations
 
-from .answers import End, Fault
+from .answers import Decision, End, Fault
+from .base import Ring
 
-__all__ = ["End", "Fault"]
+__all__ = ["Decision", "End", "Fault", "Ring"]

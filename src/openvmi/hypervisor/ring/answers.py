@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..answers import Answer
+
 DIVIDE: Final = 0
 INVALID: Final = 6
 PROTECTION: Final = 13
@@ -41,3 +43,7 @@ class End:
 def protection(reason: str, error: int = 0) -> Fault:
     """Return a general protection fault: what hardware raises for most things that may not be done."""
     return Fault(PROTECTION, error, reason)
+
+
+Decision = Answer | Fault | End
+"""What a method of ``Ring`` may answer to an exit: what it may answer to a call, or a fault, or the end."""

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The hypervisor ``ring``, and the class that users derive theirs from.
+
+Its methods ``on_...`` take exits as they come (``exits.py``), a mixin for each field; what they go by is in modules
+free of any machine. A subclass overrides one to decide otherwise, or looks on and calls ``super()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from ...abi.wire import RING_COUNTERS, RING_EXITS, Mode, RingExit
+from ..link import area
+from .cpu import CpuDecisions
+from .devices import DeviceDecisions
+from .exits import EXITS, exit_handlers
+from .life import LifeDecisions
+from .tables import TableDecisions
+
+if TYPE_CHECKING:
+    from ..handlers import Handler
+    from ..link import Link
+    from ..vcpu import Vcpu
+
+_QUIET: Final = frozenset(
+    {
+        *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
+        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC),
+    }
+)
+
+
+class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
+    """The guest's kernel at CPL 1, its programs at CPL 3, a monitor beneath that it can't touch, and this to decide.
+
+    Attributes:
+        quiet: exits that Python is not asked about although there is a method: they are common, and the monitor keeps
+            the same rules. A subclass's own methods are always asked.
+    """
+
+    quiet: frozenset[RingExit] = _QUIET
+
+    def asked(self) -> tuple[RingExit, ...]:
+        """Return the exits that Python is asked about, by number."""
+        return tuple(
+            number
+            for number, shape in EXITS.items()
+            if number not in self.quiet or getattr(type(self), shape.method) is not getattr(Ring, shape.method)
+        )
+
+    def exit_modes(self) -> bytes:
+        """Return a byte for each exit: whether the monitor asks, or counts and does it alone."""
+        asked = frozenset(self.asked())
+        return bytes(Mode.UPCALL if number in asked else Mode.COUNT for number in range(RING_EXITS))
+
+    def exit_handlers(self, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
+        """Return what answers exits, by their number."""
+        self.prepare(link.cpus, len(link.bytes))
+        return exit_handlers(self, link, vcpus)
+
+    def exit_counts(self) -> Mapping[RingExit, int]:
+        """Return how often each exit was made, on all CPUs; those that never were left out."""
+        link = self.link
+        if link is None:
+            return {}
+        found = {}
+        for number in RingExit:
+            places = (area(cpu) + RING_COUNTERS + 8 * number for cpu in range(link.cpus))
+            total = sum(int.from_bytes(link.bytes[at : at + 8], "little") for at in places)
+            if total:
+                found[number] = total
+        return found
