@@ -121,6 +121,8 @@ static u32 allowed(u32 cpu, u32 error, shadow_entry rights, u32 no_execute, stru
 static enum shadow_result walk_upper_level(u32 cpu, u32 address, u32 error, u32 *reflect, struct walk *walk)
 {
     u32 reserved;
+    if (shadow.cpu[cpu].root == NO_FRAME)
+        return refuse(cpu, address, 3, NO_FRAME);
     u32 pfn = walk_directory_pfn(cpu, address, &reserved);
     if (reserved)
         return reflect_as(error, FAULT_PRESENT | FAULT_RESERVED, reflect);
