@@ -230,17 +230,19 @@ void set_kernel_stack(u32 selector, u32 esp)
 /* Where SYSENTER leads: see ring_sysenter. */
 void set_sysenter(void)
 {
-    u32 *way = (u32 *)(RING_CPU + 0x6800), cs = (cpu_->sysenter_cs & 0xfffc) | 1;
+    u32 *way = (u32 *)SYSENTER_WAY, *stack = (u32 *)SYSENTER_STACK, cs = (cpu_->sysenter_cs & 0xfffc) | 1;
     u32 good = cpu_->sysenter_cs & 0xfffc && code_selector(cs, 1) && stack_selector(cs + 8, 1);
 
     way[0] = cpu_->sysenter_eip;
     way[1] = cs;
     way[2] = cpu_->sysenter_esp;
     way[3] = cs + 8;
+    stack[0] = way[2];
+    stack[1] = way[3];
     shared_->sysexit_cs = (cs + 16) | 3;
     shared_->sysexit_ss = (cs + 24) | 3;
     wrmsr(0x174, good && cpu_->sysenter_eip < VMI_WIRE_BASE ? RING_CS : 0, 0);
-    wrmsr(0x175, (u32)way, 0);
+    wrmsr(0x175, (u32)stack, 0);
     wrmsr(0x176, (u32)ring_sysenter, 0);
 }
 

@@ -96,12 +96,16 @@ FUNCTION(ring_gate)
     jmp trap_exit
 END(ring_gate)
 
-/* SYSENTER, from any CPL: on to the guest's own entry at CPL 1. Flags stay as they are, as natively; RETF, unlike IRET, does
- * not look at NT. In: ESP -> the guest's EIP, CS, ESP, SS (descriptors.c). */
+/* SYSENTER, from any CPL: on to the guest's own entry at CPL 1. Flags stay as they are, as natively: NT, which IRET would take
+ * for a task's end, makes it fault, and trap.c goes on; as it does if TF traps here. RETF needs a STI, which costs more.
+ * In: ESP -> the guest's ESP and SS, above its EIP and CS (descriptors.c). */
 FUNCTION(ring_sysenter)
+    pushfl
+    orl $EFLAGS_IF, (%esp)
+    pushl %ss:SYSENTER_WAY + 4
+    pushl %ss:SYSENTER_WAY
     movl $0, %ss:SHARED(interrupts)
-    sti
-    lretl
+    iretl
 END(ring_sysenter)
     .globl ring_sysenter_end
 ring_sysenter_end:

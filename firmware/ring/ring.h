@@ -42,6 +42,11 @@
 #define SHARED(field) (RING_SHARED + VMI_RING_SHARED_##field##_OFFSET)
 #define FRAME(field) VMI_RING_FRAME_##field##_OFFSET
 
+/* Where SYSENTER leads: the guest's EIP, CS, ESP, SS. The hardware's ESP points to the third of a second such four, whose
+ * first ones are written on each way, as is what is below on rare ones. */
+#define SYSENTER_WAY (RING_CPU + 0x6ff0)
+#define SYSENTER_STACK (RING_CPU + 0x6f80)
+
 /* The real GDT: the guest's entries below, ours above. */
 #define GDT_ENTRIES 512
 #define GDT_OURS 480
@@ -211,7 +216,7 @@ u32 guest_iret(frame_t *frame, u32 stack);
 
 /* brain.c */
 struct question {
-    u32 exit, eax, edx, ecx, ebx, length;
+    u32 exit, eax, edx, ecx, ebx, length, more; /* length is s1 of the mailbox, more is s2 */
 };
 /* Ask the brain, if it wants to be asked about this exit; counts it. -> VMI_WIRE_ACTION_* or VMI_RING_ACTION_*. */
 u32 ask_brain(frame_t *frame, struct question *question);

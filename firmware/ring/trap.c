@@ -180,22 +180,23 @@ static void page_fault(frame_t *frame, u32 inside)
     reflect(frame, 14, fault);
 }
 
-/* The SYSENTER of a single-stepped program traps in ring_sysenter: done here, and the guest's trap
- * is at its entry, as natively. */
-static void stepped_sysenter(frame_t *frame)
+/* SYSENTER's way was left in the middle, by its first instruction with TF, by the last with NT: gone on with in C. TF traps at
+ * the guest's entry, as natively. */
+static void finish_sysenter(frame_t *frame)
 {
-    u32 *way = (u32 *)(RING_CPU + 0x6800);
+    const u32 *way = (const u32 *)SYSENTER_WAY;
     frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t));
 
     for (u32 i = 0; i < VMI_RING_FRAME_eip_OFFSET / 4; i++)
         ((u32 *)top)[i] = ((u32 *)frame)[i];
     top->eip = way[0];
     top->cs = way[1];
-    top->eflags = (frame->eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | EFLAGS_TF;
+    top->eflags = (frame->eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF;
     top->esp = way[2];
     top->ss = way[3];
     shared_->interrupts = 0;
-    reflect(top, 1, 0);
+    if (frame->vector == 1)
+        reflect(top, 1, 0);
     resume(top);
 }
 
@@ -205,12 +206,12 @@ static void inside_monitor(frame_t *frame)
 
     if (vector == 14) {
         page_fault(frame, 1);
+    } else if (eip - (u32)ring_sysenter < (u32)(ring_sysenter_end - ring_sysenter) && (vector == 1 || vector == 10)) {
+        finish_sysenter(frame);
     } else if (vector >= 32) {
         hold(vector);
         frame->eflags &= ~EFLAGS_IF;
     } else if (vector == 1) {
-        if (eip - (u32)ring_sysenter < (u32)(ring_sysenter_end - ring_sysenter))
-            stepped_sysenter(frame);
         frame->eflags &= ~EFLAGS_TF; /* a watchpoint of the guest's, touched for it */
     } else if (vector != 2 && !fixed(frame)) {
         end_guest(VMI_RING_END_MONITOR, eip, vector);
