@@ -123,7 +123,7 @@ u32 ask_brain(frame_t *frame, struct question *question)
     mailbox_->ecx = question->ecx;
     mailbox_->ebx = question->ebx;
     mailbox_->s1 = question->length;
-    mailbox_->s2 = 0;
+    mailbox_->s2 = question->more;
     mailbox_->esp = (u32)frame;
     if (!post()) {
         ring_->lost_upcalls++;

@@ -179,6 +179,11 @@ static u32 machine_registers(frame_t *frame, u32 number)
     switch (number) {
     case VMI_CALL_CPUID: {
         struct question question = { .exit = VMI_RING_EXIT_CPUID, .eax = frame->eax, .ecx = frame->ecx };
+        cpuid(frame->eax, frame->ecx, value);
+        question.length = value[0];
+        question.ebx = value[1];
+        question.more = value[2];
+        question.edx = value[3];
         if (ask_brain(frame, &question) == VMI_WIRE_ACTION_RETURN) {
             value[0] = question.eax;
             value[1] = question.ebx;

@@ -7,7 +7,8 @@ none                no ROM in the machine: bare hardware
 declining           the ROM is there with nobody behind it: ``vmi_init`` returns -1, the kernel stays native
 native              the ROM is active and serves every call natively, at CPL 0
 hosted              as native, and Python can count, trace and answer each call; nothing is asked of it yet
-FILE.py[:Class]     hosted, with a :class:`Hypervisor` from a file behind it
+ring                the kernel runs at CPL 1, on a monitor that it can't reach, and Python decides
+FILE.py[:Class]     hosted, or ring, with a :class:`Hypervisor` or a :class:`Ring` from a file behind it
 ==================  =====================================================================================
 
 The classes are imported when they are first asked for: machines without Python behind them start sooner.
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
     from .vcpu import Vcpu
 
 HOSTED = "hosted"
-_ROMS = {"none": None, "declining": "openvmi.rom", "native": "openvmi-native.rom", HOSTED: "openvmi.rom"}
+RING = "ring"
+_ROMS = {
+    "none": None,
+    "declining": "openvmi.rom",
+    "native": "openvmi-native.rom",
+    HOSTED: "openvmi.rom",
+    RING: "openvmi.rom",
+}
 NAMES = tuple(_ROMS)
 _HOME = {
     "Answer": "answers",
@@ -59,6 +67,7 @@ _HOME = {
 __all__ = [
     "HOSTED",
     "NAMES",
+    "RING",
     "Answer",
     "Continue",
     "Debug",
@@ -115,7 +124,7 @@ def offer(name: str, roms: tuple[Path, ...] = ()) -> Offer:
     image = _ROMS[known]
     if image is None and roms:
         raise UsageError("a machine with hypervisor 'none' has no ROM", help="leave out --rom or --hypervisor none")
-    return Offer(name, roms if image is None or roms else (images.path(image),), hosted=known == HOSTED)
+    return Offer(name, roms if image is None or roms else (images.path(image),), hosted=known in {HOSTED, RING})
 
 
 def split_name(name: str) -> tuple[str, str] | None:

@@ -45,6 +45,7 @@ class Asked:
         self.vcpus = [Vcpu(cpu, self.link.words, area(cpu) // 4, self.memory) for cpu in range(cpus)]
         self.ring = ring
         ring.link = self.link
+        ring.prepare(cpus)
         self.handlers = ring.exit_handlers(self.link, self.vcpus)
         self.verdict: Verdict | None = None
 
@@ -68,7 +69,7 @@ def asked() -> Asked:
 
 
 def test_cpuid_has_four_results(asked: Asked) -> None:
-    action, box = asked.ask(RingExit.CPUID, eax=1, ecx=0, esi=0x663, ebx=0x800, edi=0xFFFFFFFF, edx=0xFFFFFFFF)
+    action, box = asked.ask(RingExit.CPUID, eax=1, ecx=0, s1=0x663, ebx=0x800, s2=0xFFFFFFFF, edx=0xFFFFFFFF)
     assert (action, box["eax"], box["ebx"]) == (Action.RETURN, 0x663, 0x800)
     assert not box["ecx"] >> 3 & 1
     assert box["edx"] & 1
@@ -228,7 +229,7 @@ def test_counts_are_of_all_cpus(asked: Asked) -> None:
 def test_no_sequence_of_exits_breaks_python(exits: list[tuple[RingExit, list[int]]]) -> None:
     strict = Asked(Strict())
     for number, values in exits:
-        names = ("eax", "ebx", "ecx", "edx", "esi", "edi")
+        names = ("eax", "ebx", "ecx", "edx", "s1", "s2")
         action, _ = strict.ask(number, **dict(zip(names, values, strict=True)))
         assert action in {Action.CONTINUE, Action.CHANGED, Action.RETURN, RingAction.FAULT}
         assert strict.verdict is None

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from ...abi.wire import RING_COUNTERS, RING_EXITS, Mode, RingExit
+from ...abi.wire import RING_COUNTERS, RING_EXITS, RING_INFO_OFFSET, RING_PORTS_OFFSET, Mode, RingExit, RingInfo
 from ..link import area
 from .cpu import CpuDecisions
 from .devices import DeviceDecisions
 from .exits import EXITS, exit_handlers
 from .life import LifeDecisions
+from .place import place, window_part
 from .tables import TableDecisions
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..link import Link
     from ..vcpu import Vcpu
 
+_MODES: Final = RING_INFO_OFFSET + RingInfo.OFFSETS["modes"]
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
@@ -40,7 +42,26 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
             the same rules. A subclass's own methods are always asked.
     """
 
+    deprivileges = True
     quiet: frozenset[RingExit] = _QUIET
+
+    def payload(self, cpus: int) -> bytes:
+        """Return what lies in the window; it serves any number of CPUs up to :data:`RING_CPUS_MAX`."""
+        del cpus
+        return window_part()
+
+    def install(self, link: Link, memory: int) -> None:
+        """Put the monitor and what it goes by into the link's memory."""
+        self.prepare(link.cpus, len(link.bytes))
+        place(link, memory)
+        modes, ports = self.exit_modes(), self.ports.asked()
+        link.bytes[_MODES : _MODES + len(modes)] = modes
+        link.bytes[RING_PORTS_OFFSET : RING_PORTS_OFFSET + len(ports)] = ports
+
+    def unasked(self) -> Ring:
+        """Ask nothing, and return this: a guest that waits for answers executes instructions while it does."""
+        self.quiet = frozenset(RingExit)
+        return self
 
     def asked(self) -> tuple[RingExit, ...]:
         """Return the exits that Python is asked about, by number."""
@@ -57,7 +78,6 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
 
     def exit_handlers(self, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
         """Return what answers exits, by their number."""
-        self.prepare(link.cpus, len(link.bytes))
         return exit_handlers(self, link, vcpus)
 
     def exit_counts(self) -> Mapping[RingExit, int]:

@@ -45,7 +45,7 @@ EXITS: Final[dict[RingExit, CallShape]] = {
     RingExit.EXCEPTION: _shape("on_exception", _takes(vector="eax", error="edx")),
     RingExit.CPUID: _shape(
         "on_cpuid",
-        _takes(leaf="eax", subleaf="ecx", a="esi", b="ebx", c="edi", d="edx"),
+        _takes(leaf="eax", subleaf="ecx", a="s1", b="ebx", c="s2", d="edx"),
         _takes(a="eax", b="ebx", c="ecx", d="edx"),
     ),
     RingExit.RDMSR: _shape("on_rdmsr", _takes(index="ecx"), _takes(value="eax edx")),
