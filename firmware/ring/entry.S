@@ -147,6 +147,7 @@ FUNCTION(ring_enter)
     call ring_start
     testl %eax, %eax
     jnz trap_exit
+    movl %edi, %esp
     call ring_undo
     movl FRAME(cs)(%edi), %eax
     movl FRAME(ss)(%edi), %ecx
@@ -154,7 +155,6 @@ FUNCTION(ring_enter)
     pushl $2f
     lretl
 2:  movl %ecx, %ss
-    movl %edi, %esp
 3:  popl %es
     popl %ds
     popal

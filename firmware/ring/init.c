@@ -22,6 +22,9 @@ static struct {
     u32 cr0, cr3, cr4, ldt, tr;
 } before;
 
+/* The directory entries of the hole, of the first CPU. */
+static shadow_entry hole[SHADOW_HOLE_SLOTS];
+
 static u32 refuse(u32 why)
 {
     info_->refusal = why;
@@ -77,7 +80,7 @@ static u32 page_entry(u32 cpu, u32 page)
     return 0;
 }
 
-static void build_tables(u32 cpu, shadow_entry hole[SHADOW_HOLE_SLOTS])
+static void build_tables(u32 cpu)
 {
     for (u32 table = 0; table < TABLE_COUNT; table++) {
         shadow_entry *entries = (shadow_entry *)RING_AT(table_offset(cpu, table));
@@ -88,7 +91,7 @@ static void build_tables(u32 cpu, shadow_entry hole[SHADOW_HOLE_SLOTS])
 }
 
 /* A directory with the guest's entries of now and our hole. -> its machine address. */
-static u32 build_boot_root(u32 cpu, const shadow_entry hole[SHADOW_HOLE_SLOTS])
+static u32 build_boot_root(u32 cpu)
 {
     u32 low = wire_header->guest_base & 0xfff00000;
     shadow_entry *root = (shadow_entry *)RING_AT(AREA_OF(cpu) + AREA_BOOT_ROOT);
@@ -139,7 +142,6 @@ static u32 look(const frame_t *frame)
 frame_t *ring_prepare(frame_t *frame)
 {
     frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof *top);
-    shadow_entry hole[SHADOW_HOLE_SLOTS];
     u32 root;
 
     memset(bss_start, 0, (u32)(bss_end - bss_start));
@@ -147,11 +149,10 @@ frame_t *ring_prepare(frame_t *frame)
         return 0;
     memset((void *)RING_AT(AREA_OF(0)), 0, VMI_RING_CPU_SIZE);
     memset((void *)RING_AT(VMI_RING_BITMAP_OFFSET), 0, VMI_RING_BITMAP_BITS / 8);
-    build_tables(0, hole);
-    root = build_boot_root(0, hole);
+    build_tables(0);
+    root = build_boot_root(0);
     write_cr3(root);
     *top = *frame;
-    shadow_set_cpu(0, hole, (struct shadow_queue *)&shared_->count);
     load_gdt(before.gdt.base, before.gdt.limit);
     load_idt(before.idt.base, before.idt.limit);
     monitor_descriptors();
@@ -224,6 +225,7 @@ u32 ring_start(frame_t *frame)
         refuse(VMI_RING_REFUSAL_MEMORY);
         return 0;
     }
+    shadow_set_cpu(0, hole, (struct shadow_queue *)SHARED(count));
     shadow_set_mode(0, cpu_->mode);
     root = shadow_set_root(0, before.cr3);
     if (!root) {
@@ -249,15 +251,15 @@ u32 ring_start(frame_t *frame)
     return 1;
 }
 
-/* As it was before ring_prepare; back on the guest's stack after this. */
+/* As it was before ring_prepare. On the guest's stack again: ours goes with the directory. */
 void ring_undo(void)
 {
     struct descriptor *task = (struct descriptor *)(before.gdt.base + (before.tr & 0xfff8));
 
     asm volatile("lgdt %0" ::"m"(before.gdt));
     asm volatile("lidt %0" ::"m"(before.idt));
-    if (before.tr) {
-        task->high &= ~0x200u;
+    if ((before.tr | 7) <= before.gdt.limit && (task->high & 0x1d00) == 0x0900) {
+        task->high &= ~0x200u;      /* else the guest's own TR holds what its table has no more */
         asm volatile("ltr %w0" ::"r"(before.tr));
     }
     asm volatile("lldt %w0" ::"r"(before.ldt));

@@ -9,7 +9,7 @@
 #if RING_PAE
 #define FRAME_MASK 0x000ffffffffff000ull
 #define LARGE_RESERVED 0x1fe000u /* between PAT and the frame */
-#define POINTER_RESERVED 0x1e6u  /* of a PDPTE, low half */
+#define POINTER_RESERVED 0x1c6u  /* of a PDPTE, low half; not bit 5, which an emulator may have set as if it were A */
 #else
 #define FRAME_MASK 0xfffff000u
 #define LARGE_RESERVED 0x3e0000u /* above what 36 bits of address need */
