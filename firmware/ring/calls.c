@@ -323,6 +323,18 @@ static u32 flow(frame_t *frame, u32 number)
         ask_brain(frame, &question);
         end_guest(VMI_RING_END_SHUTDOWN, frame->eip, 0);
     }
+    case VMI_CALL_SetInitialAPState:
+        count_exit(VMI_RING_EXIT_AP_STATE);
+        take_initial_state(frame->eax, frame->edx);
+        return 1;
+    case VMI_CALL_APICRead:
+        count_exit(VMI_RING_EXIT_APIC);
+        frame->eax = apic_read(frame->eax);
+        return 1;
+    case VMI_CALL_APICWrite:
+        count_exit(VMI_RING_EXIT_APIC);
+        apic_write(frame->eax, frame->edx);
+        return 1;
     case VMI_CALL_SetIOPLMask:
         shared_->iopl = frame->eax & EFLAGS_IOPL;
         return 1;

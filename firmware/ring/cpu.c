@@ -174,13 +174,17 @@ void halt(frame_t *frame)
             cpu_->held = 0;
             shared_->held = 0;
         }
-        while (!cpu_->held)
+        while (!cpu_->held) {
             wait_interrupt();
+            obey_others(1);
+        }
         release_held(frame);
         return;
     }
-    for (;;)
+    for (;;) {
         asm volatile("hlt");
+        obey_others(1);
+    }
 }
 
 /* In: linear address of the guest's own frame. 1 = done, 0 = it is no frame to return to. */

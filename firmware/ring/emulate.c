@@ -439,3 +439,37 @@ u32 user_port(frame_t *frame)
         return 0;
     }
 }
+
+/* A plain move of 32 bits from or to a device's register at `address`, which is the local APIC's. 1 = done. */
+u32 emulate_move(frame_t *frame, u32 address, u32 write)
+{
+    struct instruction i = { .frame = frame, .at = frame->eip, .begin = frame->eip };
+    u32 opcode, value, *general;
+
+    if (frame->eip >= VMI_WIRE_BASE || !prefixes(&i, &opcode) || i.operand16)
+        return 0;
+    if (opcode == 0xa1 || opcode == 0xa3) {
+        i.at += 4;
+        general = reg(frame, 0);
+    } else if (opcode == 0x89 || opcode == 0x8b || opcode == 0x87 || opcode == 0xc7) {
+        if (!modrm(&i))
+            return 0;
+        general = reg(frame, i.modrm >> 3);
+    } else {
+        return 0;
+    }
+    if (opcode == 0xc7 && !next32(&i, &value))
+        return 0;
+    if (!write != (opcode == 0x8b || opcode == 0xa1))
+        return 0;
+    if (opcode == 0x87 || !write) {
+        u32 before = apic_read(address);
+        if (opcode == 0x87)
+            apic_write(address, *general);
+        *general = before;
+    } else {
+        apic_write(address, opcode == 0xc7 ? value : *general);
+    }
+    frame->eip = i.at;
+    return 1;
+}

@@ -215,3 +215,60 @@ FUNCTION(wait_interrupt)
     cli
     ret
 END(wait_interrupt)
+
+/* restart_stack: what this CPU's stack holds is given up. */
+FUNCTION(restart_stack)
+    movl $(RING_STACK_TOP - 128), %esp  /* park makes a frame above */
+    call park
+END(restart_stack)
+
+/* trampoline: a CPU's first instructions, copied to a page below 1 MiB. In: real mode, IP 0, CS the page.
+ * Goes on in ring_ap_entry with the page tables of `trampoline_cr3`, where the page is at its own address. */
+    .balign 16
+    .globl trampoline, trampoline_end, trampoline_cr3, trampoline_cr4
+    .code16
+trampoline:
+    cli
+    movw %cs, %ax
+    movw %ax, %ds
+    lgdtl trampoline_gdtr - trampoline
+    movl trampoline_cr4 - trampoline, %eax
+    movl %eax, %cr4
+    movl trampoline_cr3 - trampoline, %eax
+    movl %eax, %cr3
+    movl $(CR0_PG | CR0_WP | CR0_NE | 0x10 | CR0_PE), %eax
+    movl %eax, %cr0
+    ljmpl $8, $ring_ap_entry
+    .code32
+    .balign 8
+trampoline_gdt:
+    .long 0, 0
+    .long 0x0000ffff, 0x00cf9b00
+    .long 0x0000ffff, 0x00cf9300
+trampoline_gdtr:
+    .word 23
+    .long 0x10000 + trampoline_gdt - trampoline
+    .balign 4
+trampoline_cr3: .long 0
+trampoline_cr4: .long 0
+trampoline_end:
+
+/* ring_ap_entry: another CPU, in the monitor. In: CPL 0, the trampoline's GDT, own page tables. Does not come back. */
+FUNCTION(ring_ap_entry)
+    movl $16, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    xorl %eax, %eax
+    movl %eax, %fs
+    movl %eax, %gs
+    movl $(RING_STACK_TOP - 128), %esp
+    cld
+    call ring_ap_start
+    ljmp $RING_CS, $1f
+1:  movl $RING_DS, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    call park
+END(ring_ap_entry)

@@ -22,8 +22,8 @@ static struct {
     u32 cr0, cr3, cr4, ldt, tr;
 } before;
 
-/* The directory entries of the hole, of the first CPU. */
-static shadow_entry hole[SHADOW_HOLE_SLOTS];
+/* The directory entries of the hole, of each CPU. */
+static shadow_entry hole[VMI_RING_CPUS_MAX][SHADOW_HOLE_SLOTS];
 
 static u32 refuse(u32 why)
 {
@@ -75,18 +75,20 @@ static u32 page_entry(u32 cpu, u32 page)
         return MACHINE(AREA_OF(cpu) + (own << 12)) | ENTRY;
     if (own < 32)
         return MACHINE((own - 16) << 12) | ENTRY;
+    if (own == (RING_APIC - RING_CPU) >> 12)
+        return APIC_MACHINE | ENTRY | 0x18;
     if (own >= 0x800 && own - 0x800 < info_->pool_pages)
         return MACHINE(VMI_RING_POOL_OFFSET + ((own - 0x800) << 12)) | ENTRY;
     return 0;
 }
 
-static void build_tables(u32 cpu)
+void build_tables(u32 cpu)
 {
     for (u32 table = 0; table < TABLE_COUNT; table++) {
         shadow_entry *entries = (shadow_entry *)RING_AT(table_offset(cpu, table));
         for (u32 i = 0; i < TABLE_ENTRIES; i++)
             entries[i] = page_entry(cpu, table * TABLE_ENTRIES + i);
-        hole[table] = MACHINE(table_offset(cpu, table)) | ENTRY;
+        hole[cpu][table] = MACHINE(table_offset(cpu, table)) | ENTRY;
     }
 }
 
@@ -105,8 +107,29 @@ static u32 build_boot_root(u32 cpu)
     memcpy(root, (const void *)(low + (before.cr3 & 0xfffff000)), 4096);
 #endif
     for (u32 i = 0; i < SHADOW_HOLE_SLOTS; i++)
-        root[TABLE_ENTRIES - SHADOW_HOLE_SLOTS + i] = hole[i];
+        root[TABLE_ENTRIES - SHADOW_HOLE_SLOTS + i] = hole[cpu][i];
     return MACHINE(AREA_OF(cpu) + (RING_PAE ? AREA_BOOT_POINTERS : AREA_BOOT_ROOT));
+}
+
+/* The same for another CPU: our hole, and the lowest memory where it is, in which it starts. -> its machine address. */
+u32 build_own_root(u32 cpu)
+{
+    shadow_entry *root = (shadow_entry *)RING_AT(AREA_OF(cpu) + AREA_BOOT_ROOT);
+#if RING_PAE
+    u64 *pointers = (u64 *)RING_AT(AREA_OF(cpu) + AREA_BOOT_POINTERS);
+
+    pointers[0] = pointers[3] = MACHINE(AREA_OF(cpu) + AREA_BOOT_ROOT) | 1;
+#endif
+    root[0] = 0xe3;
+    for (u32 i = 0; i < SHADOW_HOLE_SLOTS; i++)
+        root[TABLE_ENTRIES - SHADOW_HOLE_SLOTS + i] = hole[cpu][i];
+    return MACHINE(AREA_OF(cpu) + (RING_PAE ? AREA_BOOT_POINTERS : AREA_BOOT_ROOT));
+}
+
+/* Tell the shadows of this CPU. */
+void adopt_hole(void)
+{
+    shadow_set_cpu(cpu_->number, hole[cpu_->number], (struct shadow_queue *)SHARED(count));
 }
 
 static u32 look(const frame_t *frame)
@@ -225,7 +248,8 @@ u32 ring_start(frame_t *frame)
         refuse(VMI_RING_REFUSAL_MEMORY);
         return 0;
     }
-    shadow_set_cpu(0, hole, (struct shadow_queue *)SHARED(count));
+    adopt_hole();
+    cpu_->state = CPU_RUNNING;
     shadow_set_mode(0, cpu_->mode);
     root = shadow_set_root(0, before.cr3);
     if (!root) {
@@ -248,6 +272,7 @@ u32 ring_start(frame_t *frame)
     frame->eflags = EFLAGS_FIXED;   /* the first EnableInterrupts comes to us: what waits is then as it was before */
     shared_->held = 1;
     cpu_->held = 1;
+    start_others();
     return 1;
 }
 

@@ -66,13 +66,29 @@ void apply_deferred(void)
         set_kernel_stack(shared_->stack_selector, shared_->stack);
 }
 
+/* All other CPUs' TLBs. They are told by NMI, and may be waiting for the same of us. */
 void tlb_flush_others(u32 cpu)
 {
-    (void)cpu;
+    u32 cpus = header_->cpus;
+
+    for (u32 other = 0; other < cpus && other < VMI_RING_CPUS_MAX; other++) {
+        if (other == cpu || area_of(other)->state != CPU_RUNNING)
+            continue;
+        area_of(other)->flush = 1;
+        send_nmi(other);
+    }
+    for (u32 other = 0; other < cpus && other < VMI_RING_CPUS_MAX; other++)
+        while (other != cpu && area_of(other)->state == CPU_RUNNING && area_of(other)->flush)
+            relax(cpu);
 }
 
+/* One turn of a wait. */
 void relax(u32 cpu)
 {
     (void)cpu;
-    asm volatile("pause");
+    if (cpu_->flush) {
+        cpu_->flush = 0;
+        tlb_flush();
+    }
+    asm volatile("pause" ::: "memory");
 }

@@ -21,6 +21,9 @@
 /* A CPU's own part of the hole: its area, a writable alias of the window, windows to shadows and to guest frames. */
 #define RING_CPU RING_AT(VMI_RING_PRIVATE_OFFSET)
 #define RING_ALIAS (RING_CPU + 0x10000)
+#define RING_APIC (RING_CPU + 0x20000)   /* this CPU's local APIC */
+#define APIC_MACHINE 0xfee00000
+#define APIC_FRAME (APIC_MACHINE >> 12)
 #define RING_SHADOW_WINDOWS (RING_CPU + 0x200000)
 #define RING_SHADOW_SLOTS 512
 #define RING_GUEST_WINDOWS (RING_CPU + 0x400000)
@@ -117,8 +120,14 @@ struct cpu {
     u32 started;
     u32 ended;
     u32 sysenter_trap;     /* TF of who executed SYSENTER */
-    u32 fpu_word;
+    /* Between CPUs. */
+    volatile u32 state;    /* CPU_* */
+    volatile u32 go;       /* leave the parking place */
+    volatile u32 park;     /* go to it */
+    volatile u32 flush;    /* flush the TLB, and clear this */
 };
+enum { CPU_ABSENT, CPU_PARKED, CPU_RUNNING };
+#define area_of(number) ((struct cpu *)RING_AT(VMI_RING_CPUS_OFFSET + (number) * VMI_RING_CPU_SIZE))
 #define cpu_ ((struct cpu *)RING_CPU)
 #define shared_ ((volatile shared_t *)RING_SHARED)
 #define info_ ((struct vmi_ring_info *)RING_LINEAR(INFO))
@@ -199,9 +208,29 @@ void general_protection(frame_t *frame, u32 error);
 _Noreturn void end_guest(u32 reason, u32 address, u32 detail);
 #define HAS_ERROR(vector) ((vector) < 32 && (1u << (vector) & 0x00027d00))
 
+/* apic.c */
+u32 apic_read(u32 offset);
+void apic_write(u32 offset, u32 value);
+u32 apic_access(frame_t *frame, u32 address);
+void send_nmi(u32 number);
+
+/* start.c: the other CPUs */
+void start_others(void);
+void take_initial_state(u32 address, u32 number);
+void guest_init(u32 number);
+void guest_startup(u32 number);
+void obey_others(u32 from_guest);
+_Noreturn void park(void);
+
+/* init.c */
+void build_tables(u32 cpu);
+u32 build_own_root(u32 cpu);
+void adopt_hole(void);
+
 /* emulate.c: 1 = done */
 u32 emulate(frame_t *frame);
 u32 user_port(frame_t *frame);
+u32 emulate_move(frame_t *frame, u32 address, u32 write);
 
 /* cpu.c */
 void guest_cpuid(u32 leaf, u32 subleaf, u32 out[4]);

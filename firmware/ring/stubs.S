@@ -76,6 +76,9 @@ FUNCTION(ring_get_reloc)
     je 1f
     cmpl $VMI_CALL_SYSEXIT, %eax
     je 4f
+    leal -VMI_CALL_SetInitialAPState(%eax), %edx
+    cmpl $(VMI_CALL_APICRead - VMI_CALL_SetInitialAPState), %edx
+    jbe 1f                              /* nor can these: other CPUs are ours to start */
     cmpb $VMI_WIRE_PATH_NONE, HEADER(paths)(%eax)
     je 2f
 1:  movl %ecx, %eax
@@ -197,7 +200,8 @@ queue_critical_end:
 END(queue_entry)
     .globl queue_critical, queue_critical_end
 
-STUB(SetPxE, movl %eax, (%edx) ; movl %edx, %ecx ; jmp queue_entry)
+/* Locked: other CPUs must see the entry before we look whether its frame has a shadow. */
+STUB(SetPxE, xchgl %eax, (%edx) ; movl %edx, %ecx ; jmp queue_entry)
 STUB(UpdatePxE, movl %eax, %ecx ; jmp queue_entry)
 STUB(UpdatePxELong, movl %eax, %ecx ; jmp queue_entry)
 STUB(SetPxELong, jmp set_long)
@@ -238,6 +242,9 @@ STUB(GetTR, movl SHARED(tr), %eax ; ret)
 STUB(GetLDT, movl SHARED(ldt), %eax ; ret)
 STUB(GetGDT, movl SHARED(gdt_limit), %ecx ; movw %cx, (%eax) ; movl SHARED(gdt_base), %ecx ; movl %ecx, 2(%eax) ; ret)
 STUB(GetIDT, movl SHARED(idt_limit), %ecx ; movw %cx, (%eax) ; movl SHARED(idt_base), %ecx ; movl %ecx, 2(%eax) ; ret)
+GATED(SetInitialAPState)
+GATED(APICWrite)
+GATED(APICRead)
 GATED(SetLinearMapping)
 GATED(InvalPage)
 GATED(FlushTLB)
@@ -353,6 +360,9 @@ ring_stubs:
     ENTRY(OUTSB)
     ENTRY(OUTSW)
     ENTRY(SetIOPLMask)
+    ENTRY(SetInitialAPState)
+    ENTRY(APICWrite)
+    ENTRY(APICRead)
     ENTRY(IODelay)
     ENTRY(SetLazyMode)
     .org ring_stubs + 4 * VMI_CALL_COUNT

@@ -27,6 +27,9 @@ _Noreturn void end_guest(u32 reason, u32 address, u32 detail)
     }
     cpu_->ended = 1;
     ask_brain(0, &question);
+    for (u32 other = 0; other < header_->cpus && other < VMI_RING_CPUS_MAX; other++)
+        if (other != cpu_->number && area_of(other)->state == CPU_RUNNING)
+            send_nmi(other);
     for (;;)
         asm volatile("cli; hlt");
 }
@@ -171,6 +174,10 @@ static void page_fault(frame_t *frame, u32 inside)
     }
     if (result == SHADOW_REFUSED) {
         const struct shadow_refusal *refusal = shadow_refusal(cpu_->number);
+        if (refusal->gpa >> 12 == APIC_FRAME && !user(frame) && emulate_move(frame, address, error & 2)) {
+            count_exit(VMI_RING_EXIT_APIC);
+            return;
+        }
         question = (struct question){ .exit = VMI_RING_EXIT_REFUSED, .eax = address, .edx = (u32)refusal->gpa };
         ask_brain(frame, &question);
         fault = error | 1;
@@ -213,7 +220,9 @@ static void inside_monitor(frame_t *frame)
         frame->eflags &= ~EFLAGS_IF;
     } else if (vector == 1) {
         frame->eflags &= ~EFLAGS_TF; /* a watchpoint of the guest's, touched for it */
-    } else if (vector != 2 && !fixed(frame)) {
+    } else if (vector == 2) {
+        obey_others(0);
+    } else if (!fixed(frame)) {
         end_guest(VMI_RING_END_MONITOR, eip, vector);
     }
 }
@@ -241,6 +250,7 @@ static void exception(frame_t *frame)
 
     switch (vector) {
     case 2:
+        obey_others(1);
         return;
     case 13:
         if (frame->error == IRET_FAILED)
