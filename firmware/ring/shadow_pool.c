@@ -186,7 +186,7 @@ u32 pool_make(u32 cpu, u32 pfn, u32 kind)
     }
     struct shadow_page *page = page_of(index);
     *page = (struct shadow_page){
-        .pfn = pfn, .kind = (u8)kind, .cpu = (u8)cpu, .links = (u16)links, .referenced = 1};
+        .pfn = pfn, .kind = (u8)kind, .cpu = (u8)cpu, .links = (u16)links};
     if (kind == TOP)
         for (u32 i = 0; i < SHADOW_HOLE_SLOTS; i++)
             shadow_put(cpu, index, HOLE_SLOT + i, shadow.cpu[cpu].hole[i]);
