@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x64dced1c
+#define VMI_WIRE_HASH 0x9ebd14a1
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -60,11 +60,11 @@
 #define VMI_RING_BITMAP_OFFSET      0x8000
 #define VMI_RING_BITMAP_BITS        0x40000     /* bits there */
 /* the monitor for guests without PAE, and its variables: RING_IMAGE_SIZE */
-#define VMI_RING_IMAGE_OFFSET       0x1000000
-#define VMI_RING_IMAGE_PAE_OFFSET   0x1040000   /* the monitor for guests with PAE */
-#define VMI_RING_IMAGE_SIZE         0x40000     /* room for either */
+#define VMI_RING_IMAGE_OFFSET       0x1010000
+#define VMI_RING_IMAGE_PAE_OFFSET   0x1050000   /* the monitor for guests with PAE */
+#define VMI_RING_IMAGE_SIZE         0x30000     /* room for either */
 /* ring_info: what Python says before the guest starts, and what the monitor tells */
-#define VMI_RING_INFO_OFFSET        0x1080000
+#define VMI_RING_INFO_OFFSET        0x108f000
 /* a bit for each I/O port: 1 = the brain is asked, 0 = the guest has the machine's own */
 #define VMI_RING_PORTS_OFFSET       0x1082000
 #define VMI_RING_TABLES_OFFSET      0x1090000   /* page tables of the hole that all CPUs share */
@@ -73,20 +73,21 @@
 #define VMI_RING_FRAMES_MAX         0x100000    /* frames for which there is room: 4 GiB */
 #define VMI_RING_CPUS_OFFSET        0x1300000   /* areas of the CPUs, RING_CPU_SIZE each */
 #define VMI_RING_CPU_SIZE           0x10000     /* of each */
-#define VMI_RING_CPU_GDT            0x1000      /* in a CPU's area: its real GDT, 512 entries */
-#define VMI_RING_CPU_IDT            0x2000      /* its real IDT; behind it the TSSs */
+/* in a CPU's area: its real GDT, 288 entries; behind it what else is wanted on each exit */
+#define VMI_RING_CPU_GDT            0
+#define VMI_RING_CPU_IDT            0x6800      /* its real IDT */
 #define VMI_RING_CPU_LDT            0x3000      /* its real LDT, 512 entries */
 #define VMI_RING_CPU_SHARED         0x4000      /* its ring_shared, the page that is in the window */
 /* end of the monitor's stack; a ring_frame lies there when the brain is asked */
-#define VMI_RING_CPU_STACK          0x8000
+#define VMI_RING_CPU_STACK          0x67f0
 #define VMI_RING_POOL_OFFSET        0x1400000   /* pages for shadows, to the end of the device's memory */
 /* from this linear offset on, the hole is each CPU's own: its area, windows to guest frames and to shadows */
 #define VMI_RING_PRIVATE_OFFSET     0x1400000
 #define VMI_RING_QUEUE              0x300       /* entries of the update queue */
 #define VMI_RING_EXIT_FIRST         0x100       /* an exit's number in a mailbox is this more: below are calls */
 #define VMI_RING_EXITS              64          /* room for exits in tables */
-/* in a CPU's wire area (WIRE_CPUS_OFFSET): how often each exit was made, RING_EXITS numbers of 64 bits */
-#define VMI_RING_COUNTERS           0x400
+/* in a CPU's area: how often each exit was made, RING_EXITS numbers of 64 bits */
+#define VMI_RING_COUNTERS           0xc00
 
 /* what is done with a call, changed at any time by the brain */
 #define VMI_WIRE_MODE_NATIVE        0           /* done at once */

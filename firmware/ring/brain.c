@@ -23,14 +23,9 @@ static u32 compare_exchange(volatile u32 *at, u32 old, u32 value)
     return old;
 }
 
-static void count(u32 offset, u32 number)
-{
-    ++*(u64 *)(AREA(cpu_->number) + offset + 8 * number);
-}
-
 void count_exit(u32 exit)
 {
-    count(VMI_RING_COUNTERS, exit);
+    ++((u64 *)(RING_AREA + VMI_RING_COUNTERS))[exit];
 }
 
 static void record(frame_t *frame, u32 kind, u32 call, u32 caller, u32 eax, u32 edx, u32 ecx)
@@ -191,7 +186,7 @@ u32 call_mode(frame_t *frame, u32 number, u32 mode)
 {
     u32 caller = 0;
 
-    count(VMI_WIRE_CPU_COUNTERS, number);
+    ++((u64 *)(AREA(cpu_->number) + VMI_WIRE_CPU_COUNTERS))[number];
     mode &= VMI_WIRE_MODE_WORK - 1;
     if (mode == VMI_WIRE_MODE_UPCALL)
         return ask_call(frame, number);

@@ -161,9 +161,9 @@ u32 load_ldt(u32 selector)
         }
         real_ldt[i] = safe_descriptor(d);
     }
-    ldt = (struct descriptor){ (RING_CPU + VMI_RING_CPU_LDT) << 16 | (cpu_->ldt ? limit & 0xffff : 0),
-                               ((RING_CPU + VMI_RING_CPU_LDT) & 0xff000000) |
-                                   ((RING_CPU + VMI_RING_CPU_LDT) >> 16 & 0xff) | 0x8200 };
+    ldt = (struct descriptor){ (RING_AREA + VMI_RING_CPU_LDT) << 16 | (cpu_->ldt ? limit & 0xffff : 0),
+                               ((RING_AREA + VMI_RING_CPU_LDT) & 0xff000000) |
+                                   ((RING_AREA + VMI_RING_CPU_LDT) >> 16 & 0xff) | 0x8200 };
     real_gdt[RING_LDT >> 3] = ldt;
     asm volatile("lldt %w0" ::"r"(cpu_->ldt ? RING_LDT : 0));
     reload_fs_gs();
@@ -230,19 +230,17 @@ void set_kernel_stack(u32 selector, u32 esp)
 /* Where SYSENTER leads: see ring_sysenter. */
 void set_sysenter(void)
 {
-    u32 *way = (u32 *)SYSENTER_WAY, *stack = (u32 *)SYSENTER_STACK, cs = (cpu_->sysenter_cs & 0xfffc) | 1;
+    u32 *way = (u32 *)SYSENTER_WAY, cs = (cpu_->sysenter_cs & 0xfffc) | 1;
     u32 good = cpu_->sysenter_cs & 0xfffc && code_selector(cs, 1) && stack_selector(cs + 8, 1);
 
-    way[0] = cpu_->sysenter_eip;
-    way[1] = cs;
-    way[2] = cpu_->sysenter_esp;
-    way[3] = cs + 8;
-    stack[0] = way[2];
-    stack[1] = way[3];
+    way[0] = cpu_->sysenter_esp;
+    way[1] = cs + 8;
+    way[2] = cpu_->sysenter_eip;
+    way[3] = cs;
     shared_->sysexit_cs = (cs + 16) | 3;
     shared_->sysexit_ss = (cs + 24) | 3;
     wrmsr(0x174, good && cpu_->sysenter_eip < VMI_WIRE_BASE ? RING_CS : 0, 0);
-    wrmsr(0x175, (u32)stack, 0);
+    wrmsr(0x175, (u32)way, 0);
     wrmsr(0x176, (u32)ring_sysenter, 0);
 }
 
@@ -266,7 +264,7 @@ void monitor_descriptors(void)
     real_tss->esp0 = RING_STACK_TOP;
     real_tss->ss0 = RING_DS;
     real_tss->iomap = 0xffff;
-    *double_tss = (struct tss){ .esp = RING_CPU + AREA_DOUBLE_STACK, .eip = (u32)ring_double_fault, .eflags = EFLAGS_FIXED,
+    *double_tss = (struct tss){ .esp = RING_AREA + AREA_DOUBLE_STACK, .eip = (u32)ring_double_fault, .eflags = EFLAGS_FIXED,
                                 .cs = RING_CS, .ss = RING_DS, .ds = RING_DS, .es = RING_DS, .iomap = 0xffff };
     double_tss->cr3 = VMI_WIRE_BAR + VMI_RING_CPUS_OFFSET + cpu_->number * VMI_RING_CPU_SIZE +
                       (RING_PAE ? AREA_BOOT_POINTERS : AREA_BOOT_ROOT);

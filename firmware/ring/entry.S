@@ -102,8 +102,8 @@ END(ring_gate)
 FUNCTION(ring_sysenter)
     pushfl
     orl $EFLAGS_IF, (%esp)
-    pushl %ss:SYSENTER_WAY + 4
-    pushl %ss:SYSENTER_WAY
+    pushl %ss:SYSENTER_WAY + 12
+    pushl %ss:SYSENTER_WAY + 8
     movl $0, %ss:SHARED(interrupts)
     iretl
 END(ring_sysenter)

@@ -13,6 +13,9 @@
 #define ENTRY 0x63
 #define ENTRY_READ_ONLY 0x21
 #define PRIVATE_PAGE (VMI_RING_PRIVATE_OFFSET >> 12)
+#define OWN_AREA ((RING_AREA - RING_CPU) >> 12)
+#define OWN_ALIAS ((RING_ALIAS - RING_CPU) >> 12)
+#define OWN_POOL ((RING_POOL_DIRECT - RING_CPU) >> 12)
 #define FEATURES 0x18            /* PSE, TSC */
 #define wire_header ((volatile struct vmi_wire_header *)VMI_WIRE_BASE)
 
@@ -65,20 +68,20 @@ static u32 page_entry(u32 cpu, u32 page)
 {
     u32 own = page - PRIVATE_PAGE, shared_page = VMI_RING_SHARED_OFFSET >> 12;
 
-    if (page == shared_page || own == 16 + shared_page)
+    if (page == shared_page || own == OWN_ALIAS + shared_page)
         return MACHINE(AREA_OF(cpu) + VMI_RING_CPU_SHARED) | ENTRY;
     if (page < VMI_RING_WINDOW_SIZE >> 12)
         return MACHINE(page << 12) | ENTRY_READ_ONLY;
     if (page < PRIVATE_PAGE)
         return MACHINE(page << 12) | ENTRY;
-    if (own < 16)
-        return MACHINE(AREA_OF(cpu) + (own << 12)) | ENTRY;
-    if (own < 32)
-        return MACHINE((own - 16) << 12) | ENTRY;
+    if (own - OWN_AREA < 16)
+        return MACHINE(AREA_OF(cpu) + ((own - OWN_AREA) << 12)) | ENTRY;
+    if (own - OWN_ALIAS < 16)
+        return MACHINE((own - OWN_ALIAS) << 12) | ENTRY;
     if (own == (RING_APIC - RING_CPU) >> 12)
         return APIC_MACHINE | ENTRY | 0x18;
-    if (own >= 0x800 && own - 0x800 < info_->pool_pages)
-        return MACHINE(VMI_RING_POOL_OFFSET + ((own - 0x800) << 12)) | ENTRY;
+    if (own >= OWN_POOL && own - OWN_POOL < info_->pool_pages)
+        return MACHINE(VMI_RING_POOL_OFFSET + ((own - OWN_POOL) << 12)) | ENTRY;
     return 0;
 }
 

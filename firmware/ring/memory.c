@@ -14,6 +14,17 @@ void *memcpy(void *to, const void *from, unsigned long count)
     return to;
 }
 
+void *memmove(void *to, const void *from, unsigned long count)
+{
+    u8 *at = to;
+
+    if ((u32)to - (u32)from >= count)
+        return memcpy(to, from, count);
+    while (count--)
+        at[count] = ((const u8 *)from)[count];
+    return to;
+}
+
 void *memset(void *to, int value, unsigned long count)
 {
     void *at = to;

@@ -18,47 +18,53 @@
 #define RING_AT(offset) (VMI_WIRE_BASE + (offset))
 #define RING_LINEAR(name) RING_AT(VMI_RING_##name##_OFFSET)
 
-/* A CPU's own part of the hole: its area, a writable alias of the window, windows to shadows and to guest frames. */
+/* A CPU's own part of the hole: its area, a writable alias of the window, its local APIC, windows to shadows and to guest
+ * frames. An emulator's TLB has a place for each page by the low bits of its number: what is used together should differ there,
+ * and lie in few pages. */
 #define RING_CPU RING_AT(VMI_RING_PRIVATE_OFFSET)
-#define RING_ALIAS (RING_CPU + 0x10000)
-#define RING_APIC (RING_CPU + 0x20000)   /* this CPU's local APIC */
+#define RING_AREA (RING_CPU + 0x20000)
+#define RING_ALIAS (RING_CPU + 0x30000)
+#define RING_APIC (RING_CPU + 0x40000)
 #define APIC_MACHINE 0xfee00000
 #define APIC_FRAME (APIC_MACHINE >> 12)
 #define RING_SHADOW_WINDOWS (RING_CPU + 0x200000)
 #define RING_SHADOW_SLOTS 512
 #define RING_GUEST_WINDOWS (RING_CPU + 0x400000)
 #define RING_GUEST_SLOTS 1024
-#define RING_POOL_DIRECT (RING_CPU + 0x800000)
-#define RING_POOL_SLOTS 1024
+#define RING_GUEST_TURN 32       /* not the place of the guest's own mapping of the frame */
+#define RING_POOL_DIRECT (RING_CPU + 0x828000)
+#define RING_POOL_SLOTS (1024 - 0x28)
 
-/* Pages of a CPU's area: those that vmi_wire.h does not name. */
-#define AREA_GATES 0x5000        /* the guest's IDT as it is used, 2 KiB; stack of the double fault's task behind it */
-#define AREA_DOUBLE_STACK 0x6000
+/* What vmi_wire.h does not name of a CPU's area. Page 0 has the GDT, struct cpu, TSSs and counters, page 6 the end of the stack
+ * and the IDT: on each exit these two are used. */
+#define AREA_CPU 0x900
+#define AREA_TSS 0xa80
+#define AREA_TSS_DOUBLE 0xb00
+#define AREA_GATES 0x2000        /* the guest's IDT as it is used, 2 KiB; stack of the double fault's task behind it */
+#define AREA_DOUBLE_STACK 0x3000
 #define AREA_TABLE_WINDOW 0x8000 /* page tables: lowest part of the hole, this CPU's part, windows to guest frames */
 #define AREA_TABLE_CPU 0x9000
 #define AREA_TABLE_GUEST 0xb000
 #define AREA_BOOT_ROOT 0xd000    /* the guest's directory at vmi_init, with our hole; with PAE the pointers behind it */
 #define AREA_BOOT_POINTERS 0xe000
 
-#define RING_STACK_TOP (RING_CPU + VMI_RING_CPU_STACK)
+#define RING_STACK_TOP (RING_AREA + VMI_RING_CPU_STACK)
 #define RING_SHARED (VMI_WIRE_BASE + VMI_RING_SHARED_OFFSET) /* as the guest sees it; the same page for us */
 #define SHARED(field) (RING_SHARED + VMI_RING_SHARED_##field##_OFFSET)
 #define FRAME(field) VMI_RING_FRAME_##field##_OFFSET
 
-/* Where SYSENTER leads: the guest's EIP, CS, ESP, SS. The hardware's ESP points to the third of a second such four, whose
- * first ones are written on each way, as is what is below on rare ones. */
-#define SYSENTER_WAY (RING_CPU + 0x6ff0)
-#define SYSENTER_STACK (RING_CPU + 0x6f80)
+/* Where SYSENTER leads: the guest's ESP, SS, EIP, CS, right above the end of the stack. */
+#define SYSENTER_WAY RING_STACK_TOP
 
 /* The real GDT: the guest's entries below, ours above. */
-#define GDT_ENTRIES 512
-#define GDT_OURS 480
-#define RING_CS 0xf00
-#define RING_DS 0xf08
-#define RING_TSS 0xf18
-#define RING_TSS_DOUBLE 0xf20
-#define RING_LDT 0xf28
-#define RING_GATE 0xf31          /* the way in for calls, with the RPL of who uses it */
+#define GDT_ENTRIES 288
+#define GDT_OURS 256
+#define RING_CS 0x800
+#define RING_DS 0x808
+#define RING_TSS 0x818
+#define RING_TSS_DOUBLE 0x820
+#define RING_LDT 0x828
+#define RING_GATE 0x831          /* the way in for calls, with the RPL of who uses it */
 #define LDT_ENTRIES 512
 
 #define EFLAGS_CF 0x1
@@ -127,17 +133,18 @@ struct cpu {
     volatile u32 flush;    /* flush the TLB, and clear this */
 };
 enum { CPU_ABSENT, CPU_PARKED, CPU_RUNNING };
-#define area_of(number) ((struct cpu *)RING_AT(VMI_RING_CPUS_OFFSET + (number) * VMI_RING_CPU_SIZE))
-#define cpu_ ((struct cpu *)RING_CPU)
+#define area_of(number) ((struct cpu *)RING_AT(VMI_RING_CPUS_OFFSET + (number) * VMI_RING_CPU_SIZE + AREA_CPU))
+_Static_assert(sizeof(struct cpu) <= AREA_TSS - AREA_CPU && sizeof(struct tss) <= AREA_TSS_DOUBLE - AREA_TSS, "page 0");
+#define cpu_ ((struct cpu *)(RING_AREA + AREA_CPU))
 #define shared_ ((volatile shared_t *)RING_SHARED)
 #define info_ ((struct vmi_ring_info *)RING_LINEAR(INFO))
 #define header_ ((volatile struct vmi_wire_header *)RING_ALIAS)
-#define real_gdt ((struct descriptor *)(RING_CPU + VMI_RING_CPU_GDT))
-#define real_idt ((struct descriptor *)(RING_CPU + VMI_RING_CPU_IDT))
-#define real_ldt ((struct descriptor *)(RING_CPU + VMI_RING_CPU_LDT))
-#define real_tss ((struct tss *)(RING_CPU + VMI_RING_CPU_IDT + 0x800))
-#define double_tss ((struct tss *)(RING_CPU + VMI_RING_CPU_IDT + 0x900))
-#define gates_ ((struct descriptor *)(RING_CPU + AREA_GATES))
+#define real_gdt ((struct descriptor *)(RING_AREA + VMI_RING_CPU_GDT))
+#define real_idt ((struct descriptor *)(RING_AREA + VMI_RING_CPU_IDT))
+#define real_ldt ((struct descriptor *)(RING_AREA + VMI_RING_CPU_LDT))
+#define real_tss ((struct tss *)(RING_AREA + AREA_TSS))
+#define double_tss ((struct tss *)(RING_AREA + AREA_TSS_DOUBLE))
+#define gates_ ((struct descriptor *)(RING_AREA + AREA_GATES))
 
 static inline u32 read_cr0(void) { u32 value; asm volatile("movl %%cr0, %0" : "=r"(value)); return value; }
 static inline u32 read_cr2(void) { u32 value; asm volatile("movl %%cr2, %0" : "=r"(value)); return value; }

@@ -11,14 +11,14 @@
 #include "ring.h"
 
 #define WINDOW_FLAGS 0x63
-#define guest_window_table ((volatile shadow_entry *)(RING_CPU + AREA_TABLE_GUEST))
-#define shadow_window_table ((volatile shadow_entry *)(RING_CPU + AREA_TABLE_CPU) + RING_SHADOW_SLOTS)
+#define guest_window_table ((volatile shadow_entry *)(RING_AREA + AREA_TABLE_GUEST))
+#define shadow_window_table ((volatile shadow_entry *)(RING_AREA + AREA_TABLE_CPU) + RING_SHADOW_SLOTS)
 #define DEVICE_FIRST (VMI_WIRE_BAR >> 12)
 #define DEVICE_LAST ((VMI_WIRE_BAR + VMI_WIRE_SIZE - 1) >> 12)
 
 static inline void *map_frame(u32 cpu, u32 gpa)
 {
-    u32 slot = gpa >> 12 & (RING_GUEST_SLOTS - 1), linear = RING_GUEST_WINDOWS + (slot << 12);
+    u32 slot = (gpa >> 12 ^ RING_GUEST_TURN) & (RING_GUEST_SLOTS - 1), linear = RING_GUEST_WINDOWS + (slot << 12);
     shadow_entry wanted = (gpa & 0xfffff000) | WINDOW_FLAGS;
 
     (void)cpu;

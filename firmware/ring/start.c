@@ -49,7 +49,7 @@ static void fetch(u32 number)
 {
     u8 *page;
 
-    memset(area_of(number), 0, VMI_RING_CPU_SIZE);
+    memset((void *)RING_AT(VMI_RING_CPUS_OFFSET + number * VMI_RING_CPU_SIZE), 0, VMI_RING_CPU_SIZE);
     area_of(number)->number = number;
     build_tables(number);
     page = map_frame(cpu_->number, PAGE);
@@ -217,7 +217,7 @@ _Noreturn void park(void)
 /* A CPU's first C code: its own tables. The monitor's segments are loaded behind this. */
 void ring_ap_start(void)
 {
-    *(shadow_entry *)(RING_CPU + AREA_BOOT_ROOT) = 0; /* the page that it started in */
+    *(shadow_entry *)(RING_AREA + AREA_BOOT_ROOT) = 0; /* the page that it started in */
     load_idt(0, 0);
     monitor_descriptors();
     tlb_flush();

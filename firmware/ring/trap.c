@@ -192,17 +192,16 @@ static void page_fault(frame_t *frame, u32 inside)
 static void finish_sysenter(frame_t *frame)
 {
     const u32 *way = (const u32 *)SYSENTER_WAY;
-    frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t));
+    frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t)), was = *frame; /* they overlap */
 
-    for (u32 i = 0; i < VMI_RING_FRAME_eip_OFFSET / 4; i++)
-        ((u32 *)top)[i] = ((u32 *)frame)[i];
-    top->eip = way[0];
-    top->cs = way[1];
-    top->eflags = (frame->eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF;
-    top->esp = way[2];
-    top->ss = way[3];
+    *top = was;
+    top->eip = way[2];
+    top->cs = way[3];
+    top->eflags = (was.eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF;
+    top->esp = way[0];
+    top->ss = way[1];
     shared_->interrupts = 0;
-    if (frame->vector == 1)
+    if (was.vector == 1)
         reflect(top, 1, 0);
     resume(top);
 }

@@ -11,8 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from ...abi.wire import RING_COUNTERS, RING_EXITS, RING_INFO_OFFSET, RING_PORTS_OFFSET, Mode, RingExit, RingInfo
-from ..link import area
+from ...abi.wire import (
+    RING_COUNTERS,
+    RING_CPU_SIZE,
+    RING_CPUS_OFFSET,
+    RING_EXITS,
+    RING_INFO_OFFSET,
+    RING_PORTS_OFFSET,
+    Mode,
+    RingExit,
+    RingInfo,
+)
 from .cpu import CpuDecisions
 from .devices import DeviceDecisions
 from .exits import EXITS, exit_handlers
@@ -87,7 +96,7 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
             return {}
         found = {}
         for number in RingExit:
-            places = (area(cpu) + RING_COUNTERS + 8 * number for cpu in range(link.cpus))
+            places = (RING_CPUS_OFFSET + cpu * RING_CPU_SIZE + RING_COUNTERS + 8 * number for cpu in range(link.cpus))
             total = sum(int.from_bytes(link.bytes[at : at + 8], "little") for at in places)
             if total:
                 found[number] = total
