@@ -26,8 +26,10 @@ static void sync_leaf(u32 cpu, u32 table, u32 index)
     shadow_entry wanted = walk_leaf(cpu, guest, 0);
     shadow_entry *entry = (shadow_entry *)map_shadow(cpu, table) + index;
     shadow.count->synced++;
-    if (*entry != wanted)
-        entry_store(entry, wanted);
+    if (*entry == wanted)
+        return;
+    page_of(table)->groups |= 1u << (index >> GROUP_BITS);
+    entry_store(entry, wanted);
 }
 
 /* A table's shadow for a directory's entry; made if `make`. 0 = none. */
@@ -165,7 +167,7 @@ static void fill_splinter(u32 cpu, u32 directory, struct walk *walk)
     link_to(cpu, directory, walk->slot, child, walk_upper(walk->upper, walk->relaxed));
     shadow_entry page = walk->upper & (PRESENT | WRITE | USER | CACHE | ACCESSED | DIRTY | NO_EXECUTE);
     page |= (shadow_entry)walk->pfn << 12;
-    shadow_put(cpu, child, walk->index, walk_leaf(cpu, page, walk->relaxed));
+    shadow_set(cpu, child, walk->index, walk_leaf(cpu, page, walk->relaxed));
 }
 
 static void fill_large(u32 cpu, u32 directory, struct walk *walk)
@@ -183,7 +185,7 @@ static void fill_page(u32 cpu, u32 directory, struct walk *walk)
     if (!table)
         return;
     link_to(cpu, directory, walk->slot, table, walk_upper(walk->upper, walk->relaxed));
-    shadow_put(cpu, table, walk->index, walk_leaf(cpu, walk->leaf, walk->relaxed));
+    shadow_set(cpu, table, walk->index, walk_leaf(cpu, walk->leaf, walk->relaxed));
 }
 
 /* The access is right by the guest's tables: mark them, and let the shadow have it. If they change under our hands nothing

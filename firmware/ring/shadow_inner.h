@@ -41,6 +41,7 @@
 #define SLOTS (1u << SLOT_BITS)
 #define LARGE_SHIFT (12 + SLOT_BITS)
 #define HOLE_SLOT (SLOTS - SHADOW_HOLE_SLOTS) /* first slot of the hole in a TOP directory */
+#define GROUP_BITS (SLOT_BITS - 5)            /* slots of one of 32 groups */
 #define ENTRY_BYTES ((u32)sizeof(shadow_entry))
 #define NO_FRAME 0xffffffffu
 #define GUEST_DIRECTORIES (RING_PAE ? 4u : 1u)
@@ -70,7 +71,8 @@ struct shadow_page {
     u8 kind;
     u8 cpu;        /* TOP */
     u8 referenced; /* since the hand of the clock came by */
-    u8 unused[5];
+    u8 unused;
+    u32 groups;    /* groups of slots that may have an entry, a bit each; a directory's LINKS page has the same */
 };
 _Static_assert(sizeof(struct shadow_page) == SHADOW_PAGE_SIZE, "shadow.h tells its size");
 
@@ -137,6 +139,24 @@ static inline void entry_store(shadow_entry *entry, shadow_entry value)
 static inline void shadow_put(u32 cpu, u32 index, u32 slot, shadow_entry value)
 {
     entry_store((shadow_entry *)map_shadow(cpu, index) + slot, value);
+}
+
+/* The same for an entry that is not 0: its group is marked, and looked at when the page is emptied. */
+static inline void shadow_set(u32 cpu, u32 index, u32 slot, shadow_entry value)
+{
+    page_of(index)->groups |= 1u << (slot >> GROUP_BITS);
+    shadow_put(cpu, index, slot, value);
+}
+
+/* The first slot from `slot` on that is in one of the groups; SLOTS if there is none. */
+static inline u32 next_slot(u32 groups, u32 slot)
+{
+    if (slot >= SLOTS)
+        return SLOTS;
+    u32 left = groups >> (slot >> GROUP_BITS);
+    if (left & 1)
+        return slot;
+    return left ? ((slot >> GROUP_BITS) + (u32)__builtin_ctz(left)) << GROUP_BITS : SLOTS;
 }
 
 /* A page of the pool that an entry of a shadow directory points to; 0 if it is a large page or nothing. */

@@ -68,7 +68,8 @@ void link_cut_parents(u32 cpu, u32 child)
 void link_empty(u32 cpu, u32 directory)
 {
     u32 slots = page_of(directory)->kind == TOP ? HOLE_SLOT : SLOTS;
-    for (u32 slot = 0; slot < slots; slot++)
+    u32 groups = page_of(directory)->groups;
+    for (u32 slot = next_slot(groups, 0); slot < slots; slot = next_slot(groups, slot + 1))
         if (shadow_get(cpu, directory, slot))
             link_cut(cpu, directory, slot);
 }
@@ -90,7 +91,7 @@ void link_to(u32 cpu, u32 directory, u32 slot, u32 child, shadow_entry bits)
     *link_at(cpu, node) = page_of(child)->parents;
     page_of(child)->parents = node;
     page_of(child)->parent_count++;
-    shadow_put(cpu, directory, slot, entry);
+    shadow_set(cpu, directory, slot, entry);
 }
 
 void link_large(u32 cpu, u32 directory, u32 slot, shadow_entry entry)
@@ -100,5 +101,5 @@ void link_large(u32 cpu, u32 directory, u32 slot, shadow_entry entry)
         return;
     if (child_of(old))
         link_cut(cpu, directory, slot);
-    shadow_put(cpu, directory, slot, entry);
+    shadow_set(cpu, directory, slot, entry);
 }

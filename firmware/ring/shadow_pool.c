@@ -45,11 +45,17 @@ static void chain_remove(u32 index)
         shadow.config.bitmap[bit >> 3] &= (u8)~(1 << (bit & 7));
 }
 
-static void zero(u32 cpu, u32 index)
+#define ALL_GROUPS 0xffffffffu
+
+/* Zero the groups of a page, each of so many words. */
+static void zero(u32 cpu, u32 index, u32 groups, u32 words)
 {
     u32 *word = map_shadow(cpu, index);
-    for (u32 i = 0; i < 1024; i++)
-        word[i] = 0;
+    for (; groups; groups &= groups - 1) {
+        u32 *group = word + (u32)__builtin_ctz(groups) * words;
+        for (u32 i = 0; i < words; i += 4)
+            group[i] = group[i + 1] = group[i + 2] = group[i + 3] = 0;
+    }
 }
 
 static void to_limbo(u32 index)
@@ -127,7 +133,7 @@ static u32 take(u32 cpu)
     struct shadow_config *config = &shadow.config;
     if (!shadow.free && shadow.unlisted < config->pool_pages) {
         u32 fresh = shadow.unlisted++;
-        zero(cpu, fresh);
+        zero(cpu, fresh, ALL_GROUPS, 32);
         page_of(fresh)->next = 0;
         shadow.free = (u16)fresh;
     }
@@ -189,7 +195,7 @@ u32 pool_make(u32 cpu, u32 pfn, u32 kind)
         .pfn = pfn, .kind = (u8)kind, .cpu = (u8)cpu, .links = (u16)links};
     if (kind == TOP)
         for (u32 i = 0; i < SHADOW_HOLE_SLOTS; i++)
-            shadow_put(cpu, index, HOLE_SLOT + i, shadow.cpu[cpu].hole[i]);
+            shadow_set(cpu, index, HOLE_SLOT + i, shadow.cpu[cpu].hole[i]);
     if (kind != SPLINTER && pfn != NO_FRAME)
         chain_add(index);
     return index;
@@ -201,12 +207,12 @@ void pool_drop(u32 cpu, u32 index)
     link_cut_parents(cpu, index);
     if (has_slots(page->kind)) {
         link_empty(cpu, index);
-        zero(cpu, page->links);
+        zero(cpu, page->links, page->groups, 1 << GROUP_BITS);
         to_limbo(page->links);
     }
     if (page->kind != SPLINTER && page->pfn != NO_FRAME)
         chain_remove(index);
-    zero(cpu, index);
+    zero(cpu, index, page->groups, 32);
     to_limbo(index);
 }
 
@@ -250,5 +256,5 @@ void pool_reset(void)
     shadow.online = shadow.waiting = 0;
     shadow.unlisted = 1;
     shadow.hand = 1;
-    zero(0, 0);
+    zero(0, 0, ALL_GROUPS, 32);
 }

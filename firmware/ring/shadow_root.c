@@ -70,7 +70,8 @@ void shadow_set_mode(u32 cpu, u32 mode)
  * directory's own entry. */
 static void clone(u32 cpu, u32 from, u32 to)
 {
-    for (u32 slot = 0; slot < HOLE_SLOT; slot++)
+    u32 groups = page_of(from)->groups;
+    for (u32 slot = next_slot(groups, 0); slot < HOLE_SLOT; slot = next_slot(groups, slot + 1))
         if (shadow_get(cpu, from, slot))
             shadow_sync_slot(cpu, to, slot, 0);
 }

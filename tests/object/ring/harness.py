@@ -58,8 +58,8 @@ class Page(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_uint32) for name in ("pfn", "parents", "origin", "origin_high")),
         *((name, ctypes.c_uint16) for name in ("next", "links", "parent_count", "pins")),
-        *((name, ctypes.c_uint8) for name in ("kind", "cpu", "referenced")),
-        ("unused", ctypes.c_uint8 * 5),
+        *((name, ctypes.c_uint8) for name in ("kind", "cpu", "referenced", "unused")),
+        ("groups", ctypes.c_uint32),
     )
 
 

@@ -53,13 +53,16 @@ def test_accessed_and_dirty_are_set_as_they_are_used(guest: Machine) -> None:
     guest.write(TABLES, 3, DATA * PAGE | P | W | U)
     assert guest.access(0, 4 * PAGE, 0) == ("fault", 0)
     assert not guest.entry(ROOT, 0) & A
+    assert guest.counter("faults") == 1
     guest.access(0, 3 * PAGE, 0)
+    assert guest.counter("faults") == 2
     assert guest.entry(ROOT, 0) & (A | D) == A
     assert guest.entry(TABLES, 3) & (A | D) == A
     assert guest.hardware(0, 3 * PAGE, W) is None
     guest.access(0, 3 * PAGE, W)
     assert guest.entry(TABLES, 3) & (A | D) == A | D
     assert guest.hardware(0, 3 * PAGE, W) == DATA
+    assert guest.counter("faults") == 3
 
 
 @pytest.mark.parametrize("cleared", [A, D])
@@ -182,6 +185,9 @@ def test_a_large_page_that_is_not_all_the_guests_is_splintered(guest: Machine) -
     assert guest.access(0, base + (ISLAND - first) * PAGE, U) == ("refused", 1)
     assert guest.refusal(0) == (base + (ISLAND - first) * PAGE, 1, ISLAND << 12)
     assert kinds(guest, SPLINTER) == 1
+    guest.write(ROOT, 1, first << 12 | P | W | A | D | PS)
+    assert guest.access(0, base + 2 * PAGE, 0) == ("frame", first + 2)
+    assert guest.hardware(0, base, U) is None, "made of the entry as it was"
     guest.set_entry(0, ROOT, 1, 0)
     guest.drain(0)
     assert kinds(guest, SPLINTER) == 0

@@ -136,7 +136,7 @@ class Hostile(RuleBasedStateMachine):
         host.mutate_after = self.random.randrange(1, 9)
         self.machine.fault(cpu, self.address(), self.random.randrange(8))
         if not host.mutate_after:
-            self.checker.ram = bytes(self.machine.ram)  # who wrote last is not known
+            self.wrote[host.mutate_gpa] = host.mutate_value & ((1 << 8 * self.width.bytes) - 1)
         host.mutate_after = 0
 
     def inval(self, cpu: int) -> None:
