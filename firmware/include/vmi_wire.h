@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x9ebd14a1
+#define VMI_WIRE_HASH 0xd57fadbb
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -73,7 +73,7 @@
 #define VMI_RING_FRAMES_MAX         0x100000    /* frames for which there is room: 4 GiB */
 #define VMI_RING_CPUS_OFFSET        0x1300000   /* areas of the CPUs, RING_CPU_SIZE each */
 #define VMI_RING_CPU_SIZE           0x10000     /* of each */
-/* in a CPU's area: its real GDT, 288 entries; behind it what else is wanted on each exit */
+/* in a CPU's area: its real GDT, 160 entries; behind it what else is wanted on each exit */
 #define VMI_RING_CPU_GDT            0
 #define VMI_RING_CPU_IDT            0x6800      /* its real IDT */
 #define VMI_RING_CPU_LDT            0x3000      /* its real LDT, 512 entries */
@@ -87,7 +87,7 @@
 #define VMI_RING_EXIT_FIRST         0x100       /* an exit's number in a mailbox is this more: below are calls */
 #define VMI_RING_EXITS              64          /* room for exits in tables */
 /* in a CPU's area: how often each exit was made, RING_EXITS numbers of 64 bits */
-#define VMI_RING_COUNTERS           0xc00
+#define VMI_RING_COUNTERS           0x780
 
 /* what is done with a call, changed at any time by the brain */
 #define VMI_WIRE_MODE_NATIVE        0           /* done at once */

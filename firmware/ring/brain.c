@@ -74,7 +74,7 @@ static u32 post(void)
             start = rdtsc();
         if (rdtsc() - start < header_->wait_cycles)
             continue;
-        header_->brain = VMI_WIRE_BRAIN_LOST;
+        header_written->brain = VMI_WIRE_BRAIN_LOST;
         if (compare_exchange((volatile u32 *)&mailbox_->state, request, idle) == answer)
             return 1;
         return 0;
@@ -104,9 +104,15 @@ static void check_frame(frame_t *frame)
         frame->eflags &= ~EFLAGS_IF;
 }
 
+/* ES is not saved and restored: see entry.S. */
+void load_es(u32 selector)
+{
+    asm volatile("1: movl %0, %%es; 2: .pushsection .fix, \"a\", @progbits; .long 1b, 2b; .popsection" ::"r"(selector & 0xffff));
+}
+
 u32 ask_brain(frame_t *frame, struct question *question)
 {
-    u32 mode = info_->modes[question->exit & 63], action;
+    u32 mode = info_->modes[question->exit & 63], action, es = frame ? frame->es : 0;
 
     if (question->exit != VMI_RING_EXIT_END || frame)
         count_exit(question->exit);
@@ -131,6 +137,8 @@ u32 ask_brain(frame_t *frame, struct question *question)
     question->ebx = mailbox_->ebx;
     if (frame)
         check_frame(frame);
+    if (frame && frame->es != es)
+        load_es(frame->es);
     if (action == VMI_RING_ACTION_END)
         end_guest(VMI_RING_END_BRAIN, frame ? frame->eip : 0, question->exit);
     if (action == VMI_RING_ACTION_FAULT && frame)

@@ -107,9 +107,11 @@ u32 stack_selector(u32 selector, u32 ring)
            (selector & 3) == ring && DPL(*d) == ring;
 }
 
-/* FS and GS are the guest's while we run: what has changed in the tables must change in them. */
-static void reload_fs_gs(void)
+/* ES, FS and GS are the guest's while we run: what has changed in the tables must change in them. */
+static void reload_segments(void)
 {
+    asm volatile("1: movl %%es, %%eax; 2: movl %%eax, %%es; jmp 4f; 3: xorl %%eax, %%eax; jmp 2b; 4:"
+                 ".pushsection .fix, \"a\", @progbits; .long 2b, 3b; .popsection" ::: "eax");
     asm volatile("1: movl %%fs, %%eax; 2: movl %%eax, %%fs; jmp 4f; 3: xorl %%eax, %%eax; jmp 2b; 4:"
                  ".pushsection .fix, \"a\", @progbits; .long 2b, 3b; .popsection" ::: "eax");
     asm volatile("1: movl %%gs, %%eax; 2: movl %%eax, %%gs; jmp 4f; 3: xorl %%eax, %%eax; jmp 2b; 4:"
@@ -128,7 +130,7 @@ void load_gdt(u32 base, u32 limit)
     }
     cpu_->gdt_base = shared_->gdt_base = base;
     cpu_->gdt_limit = shared_->gdt_limit = limit;
-    reload_fs_gs();
+    reload_segments();
 }
 
 /* In: the guest's selector. 1 = done, 0 = it is no LDT. */
@@ -166,7 +168,7 @@ u32 load_ldt(u32 selector)
                                    ((RING_AREA + VMI_RING_CPU_LDT) >> 16 & 0xff) | 0x8200 };
     real_gdt[RING_LDT >> 3] = ldt;
     asm volatile("lldt %w0" ::"r"(cpu_->ldt ? RING_LDT : 0));
-    reload_fs_gs();
+    reload_segments();
     return 1;
 }
 
@@ -181,7 +183,7 @@ void write_descriptor(u32 index, u32 in_ldt, struct descriptor wanted)
             return;
         real_gdt[index] = safe_descriptor(wanted);
     }
-    reload_fs_gs();
+    reload_segments();
 }
 
 static struct descriptor gate(u32 selector, u32 eip, u32 type)
@@ -196,7 +198,7 @@ void write_gate(u32 vector, struct descriptor d)
     u32 entry = (u32)vector_entries + vector * 16;
 
     vector &= 0xff;
-    gates_[vector] = d;
+    *gate_of(vector) = d;
     if (vector == 8)
         return;
     if (d.high & PRESENT && dpl == 3 && type == GATE_TRAP && code_selector((selector & ~3u) | 1, 1) && !HAS_ERROR(vector) &&

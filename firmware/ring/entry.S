@@ -48,25 +48,22 @@ trap_common:
     pushl %es
     movl $RING_DS, %eax
     movl %eax, %ds
-    movl %eax, %es
     cld
     movl %esp, %eax
     call ring_trap
-/* The way out. In: ESP -> ring_frame. A data segment that can't be loaded any more becomes the null one. */
+/* The way out. In: ESP -> ring_frame. A DS that can't be loaded any more becomes the null one. ES stays as it is all the time:
+ * the monitor has no use for it, and each load of a segment register costs. */
 trap_exit:
-1:  popl %es
+    addl $4, %esp
 2:  popl %ds
     popal
     addl $8, %esp
 3:  iretl
-4:  movl $0, (%esp)
-    jmp 1b
 5:  movl $0, (%esp)
     jmp 2b
 6:  pushl $-2                           /* the frame itself is bad: ring_trap has a look */
     pushl $13
     jmp trap_common
-    FIX(1b, 4b)
     FIX(2b, 5b)
     FIX(3b, 6b)
 
@@ -87,7 +84,6 @@ FUNCTION(ring_gate)
     pushl %es
     movl $RING_DS, %eax
     movl %eax, %ds
-    movl %eax, %es
     pushfl
     popl FRAME(eflags)(%esp)
     cld
@@ -194,18 +190,33 @@ END(msr_write)
 
 /* copy_bytes. In: EAX = to, EDX = from, ECX = count. Out: EAX = 1 if it faulted on the way. Clobbers: ECX, EDX. */
 FUNCTION(copy_bytes)
-    pushl %esi
-    pushl %edi
-    movl %eax, %edi
-    movl %edx, %esi
-1:  rep movsb
-    xorl %eax, %eax
-3:  popl %edi
-    popl %esi
+    pushl %ebx
+    subl $4, %ecx
+    jb 3f
+1:  movl (%edx), %ebx
+2:  movl %ebx, (%eax)
+    addl $4, %eax
+    addl $4, %edx
+    subl $4, %ecx
+    jae 1b
+3:  addl $4, %ecx
+    jz 6f
+4:  movb (%edx), %bl
+5:  movb %bl, (%eax)
+    incl %eax
+    incl %edx
+    decl %ecx
+    jnz 4b
+6:  xorl %eax, %eax
+    popl %ebx
     ret
-2:  movl $1, %eax
-    jmp 3b
-    FIX(1b, 2b)
+7:  movl $1, %eax
+    popl %ebx
+    ret
+    FIX(1b, 7b)
+    FIX(2b, 7b)
+    FIX(4b, 7b)
+    FIX(5b, 7b)
 END(copy_bytes)
 
 /* wait_interrupt: until one has been taken (trap.c holds it back). Interrupts off before and after. */

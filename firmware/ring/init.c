@@ -263,7 +263,7 @@ u32 ring_start(frame_t *frame)
     cpu_->root = root;
     shared_->cr3 = before.cr3;
     start_registers();
-    header_->guest_cr4 = before.cr4;
+    header_written->guest_cr4 = before.cr4;
     frame->cs |= 1;
     frame->ss = lowered(frame->ss & 0xffff);
     frame->ds = lowered(frame->ds & 0xffff);
@@ -271,11 +271,13 @@ u32 ring_start(frame_t *frame)
     asm volatile("movl %%fs, %0" : "=r"(efer[0]));
     asm volatile("movl %%gs, %0" : "=r"(efer[1]));
     asm volatile("movl %0, %%fs; movl %1, %%gs" ::"r"(lowered(efer[0] & 0xffff)), "r"(lowered(efer[1] & 0xffff)));
+    load_es(frame->es);
     frame->eax = 0;
     frame->eflags = EFLAGS_FIXED;   /* the first EnableInterrupts comes to us: what waits is then as it was before */
     shared_->held = 1;
     cpu_->held = 1;
     start_others();
+    follow_modes();
     return 1;
 }
 

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Guest memory by linear address, as the monitor reads and writes it for the guest: below the hole only, through the shadow
- * in use, with a way on if there is nothing (fix_table). And what a compiler expects to find.
+ * in use, with a way on if there is nothing (fix_table). And what a compiler expects
+ * to find. ES is the guest's while the monitor runs, so there are no string instructions.
  */
 #include "shadow_env.h"
 
@@ -10,7 +11,10 @@ void *memcpy(void *to, const void *from, unsigned long count)
 {
     void *at = to;
 
-    asm volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(count)::"memory");
+    for (; count >= 4; count -= 4, at = (u8 *)at + 4, from = (const u8 *)from + 4)
+        *(volatile u32 *)at = *(volatile const u32 *)from;
+    for (; count; count--, at = (u8 *)at + 1, from = (const u8 *)from + 1)
+        *(volatile u8 *)at = *(volatile const u8 *)from;
     return to;
 }
 
@@ -21,7 +25,7 @@ void *memmove(void *to, const void *from, unsigned long count)
     if ((u32)to - (u32)from >= count)
         return memcpy(to, from, count);
     while (count--)
-        at[count] = ((const u8 *)from)[count];
+        ((volatile u8 *)at)[count] = ((const u8 *)from)[count];
     return to;
 }
 
@@ -29,7 +33,10 @@ void *memset(void *to, int value, unsigned long count)
 {
     void *at = to;
 
-    asm volatile("rep stosb" : "+D"(at), "+c"(count) : "a"(value) : "memory");
+    for (; count >= 4; count -= 4, at = (u8 *)at + 4)
+        *(volatile u32 *)at = (u32)(value & 0xff) * 0x01010101;
+    for (; count; count--, at = (u8 *)at + 1)
+        *(volatile u8 *)at = (u8)value;
     return to;
 }
 
@@ -46,11 +53,6 @@ u32 guest_read(u32 address, void *to, u32 count)
 u32 guest_write(u32 address, const void *from, u32 count)
 {
     return below_hole(address, count) && !copy_bytes((void *)address, from, count);
-}
-
-u32 guest_read32(u32 address, u32 *value)
-{
-    return guest_read(address, value, 4);
 }
 
 /* Load the guest's CR3; a guest whose directory is no memory of its own ends. */

@@ -30,17 +30,19 @@
 #define RING_SHADOW_WINDOWS (RING_CPU + 0x200000)
 #define RING_SHADOW_SLOTS 512
 #define RING_GUEST_WINDOWS (RING_CPU + 0x400000)
-#define RING_GUEST_SLOTS 1024
+#define RING_GUEST_SLOTS 256
 #define RING_GUEST_TURN 32       /* not the place of the guest's own mapping of the frame */
 #define RING_POOL_DIRECT (RING_CPU + 0x828000)
 #define RING_POOL_SLOTS (1024 - 0x28)
 
 /* What vmi_wire.h does not name of a CPU's area. Page 0 has the GDT, struct cpu, TSSs and counters, page 6 the end of the stack
  * and the IDT: on each exit these two are used. */
-#define AREA_CPU 0x900
-#define AREA_TSS 0xa80
-#define AREA_TSS_DOUBLE 0xb00
-#define AREA_GATES 0x2000        /* the guest's IDT as it is used, 2 KiB; stack of the double fault's task behind it */
+#define AREA_CPU 0x500
+#define AREA_TSS 0x680
+#define AREA_TSS_DOUBLE 0x700
+#define AREA_GATES_LOW 0x980     /* the guest's IDT as it is used, the first 64 gates; the others are at AREA_GATES */
+#define AREA_TAGS 0xb80          /* what each window to a guest frame shows */
+#define AREA_GATES 0x2000        /* the others of these gates; stack of the double fault's task behind them */
 #define AREA_DOUBLE_STACK 0x3000
 #define AREA_TABLE_WINDOW 0x8000 /* page tables: lowest part of the hole, this CPU's part, windows to guest frames */
 #define AREA_TABLE_CPU 0x9000
@@ -57,14 +59,14 @@
 #define SYSENTER_WAY RING_STACK_TOP
 
 /* The real GDT: the guest's entries below, ours above. */
-#define GDT_ENTRIES 288
-#define GDT_OURS 256
-#define RING_CS 0x800
-#define RING_DS 0x808
-#define RING_TSS 0x818
-#define RING_TSS_DOUBLE 0x820
-#define RING_LDT 0x828
-#define RING_GATE 0x831          /* the way in for calls, with the RPL of who uses it */
+#define GDT_ENTRIES 160
+#define GDT_OURS 128
+#define RING_CS 0x400
+#define RING_DS 0x408
+#define RING_TSS 0x418
+#define RING_TSS_DOUBLE 0x420
+#define RING_LDT 0x428
+#define RING_GATE 0x431          /* the way in for calls, with the RPL of who uses it */
 #define LDT_ENTRIES 512
 
 #define EFLAGS_CF 0x1
@@ -138,13 +140,19 @@ _Static_assert(sizeof(struct cpu) <= AREA_TSS - AREA_CPU && sizeof(struct tss) <
 #define cpu_ ((struct cpu *)(RING_AREA + AREA_CPU))
 #define shared_ ((volatile shared_t *)RING_SHARED)
 #define info_ ((struct vmi_ring_info *)RING_LINEAR(INFO))
-#define header_ ((volatile struct vmi_wire_header *)RING_ALIAS)
+#define header_ ((volatile const struct vmi_wire_header *)VMI_WIRE_BASE) /* the guest reads it there, too */
+#define header_written ((volatile struct vmi_wire_header *)RING_ALIAS)
 #define real_gdt ((struct descriptor *)(RING_AREA + VMI_RING_CPU_GDT))
 #define real_idt ((struct descriptor *)(RING_AREA + VMI_RING_CPU_IDT))
 #define real_ldt ((struct descriptor *)(RING_AREA + VMI_RING_CPU_LDT))
 #define real_tss ((struct tss *)(RING_AREA + AREA_TSS))
 #define double_tss ((struct tss *)(RING_AREA + AREA_TSS_DOUBLE))
-#define gates_ ((struct descriptor *)(RING_AREA + AREA_GATES))
+
+/* The guest's own gate of a vector. */
+static inline struct descriptor *gate_of(u32 vector)
+{
+    return (struct descriptor *)(vector < 64 ? RING_AREA + AREA_GATES_LOW : RING_AREA + AREA_GATES) + vector;
+}
 
 static inline u32 read_cr0(void) { u32 value; asm volatile("movl %%cr0, %0" : "=r"(value)); return value; }
 static inline u32 read_cr2(void) { u32 value; asm volatile("movl %%cr2, %0" : "=r"(value)); return value; }
@@ -189,7 +197,19 @@ extern const u32 ring_stubs[];
 /* memory.c: guest memory by linear address. 1 = done, 0 = no such memory, and nothing is written of a page. */
 u32 guest_read(u32 address, void *to, u32 count);
 u32 guest_write(u32 address, const void *from, u32 count);
-u32 guest_read32(u32 address, u32 *value);
+
+/* A word of the guest's. */
+static inline u32 guest_read32(u32 address, u32 *value)
+{
+    u32 done = 0;
+
+    if (address > VMI_WIRE_BASE - 4)
+        return 0;
+    asm volatile("1: movl (%2), %1; incl %0; 2: .pushsection .fix, \"a\", @progbits; .long 1b, 2b; .popsection"
+                 : "+r"(done), "=&r"(*value) : "r"(address) : "memory");
+    return done;
+}
+
 void apply_deferred(void);
 void set_root(u32 cr3);
 
@@ -206,6 +226,9 @@ u32 stack_selector(u32 selector, u32 ring);
 void set_kernel_stack(u32 selector, u32 esp);
 void monitor_descriptors(void);
 void set_sysenter(void);
+
+/* patch.c */
+void follow_modes(void);
 
 /* trap.c */
 void ring_trap(frame_t *frame);
@@ -257,6 +280,7 @@ struct question {
 /* Ask the brain, if it wants to be asked about this exit; counts it. -> VMI_WIRE_ACTION_* or VMI_RING_ACTION_*. */
 u32 ask_brain(frame_t *frame, struct question *question);
 void count_exit(u32 exit);
+void load_es(u32 selector);
 /* A call whose mode is not NATIVE: count, record, ask. -> 1 = answered, 0 = to be done. */
 u32 call_mode(frame_t *frame, u32 number, u32 mode);
 

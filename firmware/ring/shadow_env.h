@@ -19,10 +19,11 @@
 static inline void *map_frame(u32 cpu, u32 gpa)
 {
     u32 slot = (gpa >> 12 ^ RING_GUEST_TURN) & (RING_GUEST_SLOTS - 1), linear = RING_GUEST_WINDOWS + (slot << 12);
-    shadow_entry wanted = (gpa & 0xfffff000) | WINDOW_FLAGS;
+    u32 wanted = (gpa & 0xfffff000) | WINDOW_FLAGS, *shown = (u32 *)(RING_AREA + AREA_TAGS) + slot;
 
     (void)cpu;
-    if (guest_window_table[slot] != wanted) {
+    if (*shown != wanted) {
+        *shown = wanted;
         guest_window_table[slot] = wanted;
         invlpg(linear);
     }

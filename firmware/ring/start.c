@@ -189,6 +189,7 @@ static frame_t *launch(const struct vmi_ap_state *state)
                       .ss = (state->ss & 0xfffc) | 1 };
     asm volatile("1: movl %0, %%fs; 2: .pushsection .fix, \"a\", @progbits; .long 1b, 2b; .popsection" ::"r"((u32)ring1(state->fs)));
     asm volatile("1: movl %0, %%gs; 2: .pushsection .fix, \"a\", @progbits; .long 1b, 2b; .popsection" ::"r"((u32)ring1(state->gs)));
+    load_es(top->es);
     shared_->held = cpu_->held = 1;
     return top;
 }
@@ -203,7 +204,7 @@ _Noreturn void park(void)
         cpu_->state = CPU_PARKED;
         while (!cpu_->go)
             asm volatile("hlt" ::: "memory");
-        state = initial[cpu_->number].state;
+        copy_bytes(&state, &initial[cpu_->number].state, sizeof state);
         initial[cpu_->number].valid = 0;
         cpu_->started = 1;
         top = launch(&state);

@@ -31,7 +31,12 @@ name:
     lcall $RING_GATE, $0      ; \
     leal 4(%esp), %esp
 
-#define MODE(number) cmpb $VMI_WIRE_MODE_NATIVE, %ss:(HEADER(modes) + number)
+/* A stub that does its call as long as the mode is NATIVE: else the monitor writes a jump to `gate` over its first two bytes
+ * (patch.c). */
+#define PATCH(name, gate)                               \
+    .pushsection .patch, "a", @progbits               ; \
+    .long VMI_CALL_##name, stub_##name, gate          ; \
+    .popsection
 
 /* A call that is always the monitor's. In, out, clobbers: as the call has it. Stack: 12 bytes. */
 #define GATED(name)                     \
@@ -43,11 +48,10 @@ END(stub_##name)
 /* A call that is done here when its mode is NATIVE: `...` leaves the stub, or jumps to 2 for the gate. */
 #define STUB(name, ...)                 \
 FUNCTION(stub_##name)                 ; \
-    MODE(VMI_CALL_##name)             ; \
-    jne 2f                            ; \
     __VA_ARGS__                       ; \
 2:  GATE(VMI_CALL_##name)             ; \
     ret                               ; \
+    PATCH(name, 2b)                   ; \
 END(stub_##name)
 
     .section .head, "a", @progbits
@@ -103,8 +107,6 @@ STUB(SetInterruptMask, testl $EFLAGS_IF, %eax ; jz 1f ; movl $EFLAGS_IF, %ss:SHA
 
 /* SYSEXIT: makes the frame that IRET wants, and goes on there. In: EDX = EIP, ECX = ESP. Stack: 20 bytes. */
 FUNCTION(stub_SYSEXIT)
-    MODE(VMI_CALL_SYSEXIT)
-    jne 2f
     pushl %ss:SHARED(sysexit_ss)
     pushl %ecx
     pushfl
@@ -113,14 +115,13 @@ FUNCTION(stub_SYSEXIT)
     pushl %edx
     jmp return_to_user
 2:  GATE(VMI_CALL_SYSEXIT)              /* does not come back */
+    PATCH(SYSEXIT, 2b)
 END(stub_SYSEXIT)
 
 /* IRET, called: below the frame is the return address, by which the monitor finds the site if the frame is bad.
  * In: the frame above a return address. Stack: 12 bytes. */
 FUNCTION(stub_IRET)
     leal 4(%esp), %esp
-    MODE(VMI_CALL_IRET)
-    jne return_gate
     testb $(EFLAGS_VM >> 16), 10(%esp)
     jnz return_gate
     testb $(EFLAGS_IF >> 8), 9(%esp)
@@ -143,8 +144,10 @@ iret_instruction:
 return_critical_end:
 3:  movl $0, %ss:SHARED(interrupts)
     iretl
+4:  leal 4(%esp), %esp
 return_gate:
     GATE(VMI_CALL_IRET)                 /* does not come back */
+    PATCH(IRET, 4b)
 END(stub_IRET)
     .globl return_critical, return_critical_end, iret_instruction
 

@@ -54,7 +54,7 @@ failed:
 /* Give the guest an exception or interrupt: the frame becomes that of its handler's first instruction. */
 void reflect(frame_t *frame, u32 vector, u32 error)
 {
-    struct descriptor gate = gates_[vector];
+    struct descriptor gate = *gate_of(vector);
     u32 type = gate.high & 0x1f00, from_user = user(frame), cs = (gate.low >> 16 & 0xfffc) | 1;
     u32 esp = from_user ? real_tss->esp1 : frame->esp, flags, good;
 
@@ -127,6 +127,7 @@ static void leave_stub(frame_t *frame)
 
 static void interrupt(frame_t *frame, u32 vector)
 {
+    follow_modes();
     if (user(frame)) {
         count_exit(VMI_RING_EXIT_INTERRUPT);
         reflect(frame, vector, 0);

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x9EBD14A1
+WIRE_HASH: Final = 0xD57FADBB
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -74,7 +74,7 @@ RING_PRIVATE_OFFSET: Final = 0x1400000
 RING_QUEUE: Final = 0x300
 RING_EXIT_FIRST: Final = 0x100
 RING_EXITS: Final = 64
-RING_COUNTERS: Final = 0xC00
+RING_COUNTERS: Final = 0x780
 
 
 class Mode(IntEnum):
