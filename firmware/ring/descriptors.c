@@ -235,14 +235,14 @@ void set_sysenter(void)
     u32 *way = (u32 *)SYSENTER_WAY, cs = (cpu_->sysenter_cs & 0xfffc) | 1;
     u32 good = cpu_->sysenter_cs & 0xfffc && code_selector(cs, 1) && stack_selector(cs + 8, 1);
 
-    way[0] = cpu_->sysenter_esp;
-    way[1] = cs + 8;
-    way[2] = cpu_->sysenter_eip;
-    way[3] = cs;
+    way[0] = cpu_->sysenter_eip;
+    way[1] = cs;
+    way[3] = cpu_->sysenter_esp;
+    way[4] = cs + 8;
     shared_->sysexit_cs = (cs + 16) | 3;
     shared_->sysexit_ss = (cs + 24) | 3;
     wrmsr(0x174, good && cpu_->sysenter_eip < VMI_WIRE_BASE ? RING_CS : 0, 0);
-    wrmsr(0x175, (u32)way, 0);
+    wrmsr(0x175, SYSENTER_STACK, 0);
     wrmsr(0x176, (u32)ring_sysenter, 0);
 }
 

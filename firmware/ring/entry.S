@@ -94,12 +94,11 @@ END(ring_gate)
 
 /* SYSENTER, from any CPL: on to the guest's own entry at CPL 1. Flags stay as they are, as natively: NT, which IRET would take
  * for a task's end, makes it fault, and trap.c goes on; as it does if TF traps here. RETF needs a STI, which costs more.
- * In: ESP -> the guest's ESP and SS, above its EIP and CS (descriptors.c). */
+ * In: ESP -> the guest's ESP and SS, in a frame that lacks but the flags (descriptors.c). */
 FUNCTION(ring_sysenter)
     pushfl
     orl $EFLAGS_IF, (%esp)
-    pushl %ss:SYSENTER_WAY + 12
-    pushl %ss:SYSENTER_WAY + 8
+    leal -8(%esp), %esp
     movl $0, %ss:SHARED(interrupts)
     iretl
 END(ring_sysenter)

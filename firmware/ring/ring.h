@@ -55,8 +55,10 @@
 #define SHARED(field) (RING_SHARED + VMI_RING_SHARED_##field##_OFFSET)
 #define FRAME(field) VMI_RING_FRAME_##field##_OFFSET
 
-/* Where SYSENTER leads: the guest's ESP, SS, EIP, CS, right above the end of the stack. */
-#define SYSENTER_WAY RING_STACK_TOP
+/* Where SYSENTER leads: a frame for IRET that is complete but for the flags. The hardware's ESP points behind these; below the
+ * frame is room for who breaks in there. */
+#define SYSENTER_WAY (RING_AREA + 0x7f00)
+#define SYSENTER_STACK (SYSENTER_WAY + 12)
 
 /* The real GDT: the guest's entries below, ours above. */
 #define GDT_ENTRIES 160
@@ -191,7 +193,7 @@ void *memset(void *to, int value, unsigned long count);
 u32 copy_bytes(void *to, const void *from, u32 count); /* 1 = it faulted; each page once */
 
 /* stubs.S */
-extern const u8 return_critical[], return_critical_end[], queue_critical[], queue_critical_end[], iret_instruction[];
+extern const u8 sysexit_critical[], sysexit_critical_end[], return_critical[], return_critical_end[], queue_critical[], queue_critical_end[], iret_instruction[];
 extern const u32 ring_stubs[];
 
 /* memory.c: guest memory by linear address. 1 = done, 0 = no such memory, and nothing is written of a page. */

@@ -105,18 +105,25 @@ STUB(DisableInterrupts, movl $0, %ss:SHARED(interrupts) ; ret)
 STUB(GetInterruptMask, movl %ss:SHARED(interrupts), %eax ; ret)
 STUB(SetInterruptMask, testl $EFLAGS_IF, %eax ; jz 1f ; movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpl $0, %ss:SHARED(held) ; jne 2f ; ret ; 1: movl $0, %ss:SHARED(interrupts) ; ret)
 
-/* SYSEXIT: makes the frame that IRET wants, and goes on there. In: EDX = EIP, ECX = ESP. Stack: 20 bytes. */
+/* SYSEXIT: by RETF, which leaves the flags alone as SYSEXIT does. In: EDX = EIP, ECX = ESP. Stack: 28 bytes. */
 FUNCTION(stub_SYSEXIT)
     pushl %ss:SHARED(sysexit_ss)
     pushl %ecx
-    pushfl
-    orl $EFLAGS_IF, (%esp)
     pushl %ss:SHARED(sysexit_cs)
     pushl %edx
-    jmp return_to_user
+sysexit_critical:                       /* an interrupt from here on is held back, and we are sent back to here */
+    movl $EFLAGS_IF, %ss:SHARED(interrupts)
+    cmpl $0, %ss:SHARED(held)
+    jne 1f
+    cmpl $0, %ss:SHARED(count)
+    jne 1f
+    lretl
+sysexit_critical_end:
+1:  leal 16(%esp), %esp
 2:  GATE(VMI_CALL_SYSEXIT)              /* does not come back */
     PATCH(SYSEXIT, 2b)
 END(stub_SYSEXIT)
+    .globl sysexit_critical, sysexit_critical_end
 
 /* IRET, called: below the frame is the return address, by which the monitor finds the site if the frame is bad.
  * In: the frame above a return address. Stack: 12 bytes. */
@@ -128,8 +135,7 @@ FUNCTION(stub_IRET)
     jz 3f
     testb $2, 4(%esp)
     jz 1f
-return_to_user:
-return_critical:                        /* an interrupt from here on is held back, and we are sent back to here */
+return_critical:                        /* as above */
     movl $EFLAGS_IF, %ss:SHARED(interrupts)
     cmpl $0, %ss:SHARED(held)
     jne return_gate

@@ -120,6 +120,9 @@ static void leave_stub(frame_t *frame)
     if (eip - (u32)return_critical < (u32)(return_critical_end - return_critical)) {
         shared_->interrupts = 0;
         frame->eip = (u32)return_critical;
+    } else if (eip - (u32)sysexit_critical < (u32)(sysexit_critical_end - sysexit_critical)) {
+        shared_->interrupts = 0;
+        frame->eip = (u32)sysexit_critical;
     } else if (eip - (u32)queue_critical < (u32)(queue_critical_end - queue_critical)) {
         frame->eip = (u32)queue_critical;
     }
@@ -188,21 +191,24 @@ static void page_fault(frame_t *frame, u32 inside)
     reflect(frame, 14, fault);
 }
 
-/* SYSENTER's way was left in the middle, by its first instruction with TF, by the last with NT: gone on with in C. TF traps at
- * the guest's entry, as natively. */
+/* SYSENTER's way was left in the middle: by its first instruction with TF, by the last with NT, or by an NMI. Its frame may be
+ * overwritten, so it is made anew and gone on with in C. TF traps at the guest's entry, as natively. */
 static void finish_sysenter(frame_t *frame)
 {
+    frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t));
     const u32 *way = (const u32 *)SYSENTER_WAY;
-    frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t)), was = *frame; /* they overlap */
 
-    *top = was;
-    top->eip = way[2];
-    top->cs = way[3];
-    top->eflags = (was.eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF;
-    top->esp = way[0];
-    top->ss = way[1];
+    set_sysenter();
+    *top = *frame;
+    top->eip = way[0];
+    top->cs = way[1];
+    top->eflags = (frame->eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF;
+    top->esp = way[3];
+    top->ss = way[4];
     shared_->interrupts = 0;
-    if (was.vector == 1)
+    if (frame->vector == 2)
+        obey_others(1);
+    if (frame->vector == 1)
         reflect(top, 1, 0);
     resume(top);
 }
@@ -213,7 +219,7 @@ static void inside_monitor(frame_t *frame)
 
     if (vector == 14) {
         page_fault(frame, 1);
-    } else if (eip - (u32)ring_sysenter < (u32)(ring_sysenter_end - ring_sysenter) && (vector == 1 || vector == 10)) {
+    } else if (eip - (u32)ring_sysenter < (u32)(ring_sysenter_end - ring_sysenter) && vector < 32) {
         finish_sysenter(frame);
     } else if (vector >= 32) {
         hold(vector);
