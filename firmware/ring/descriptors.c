@@ -195,7 +195,7 @@ static struct descriptor gate(u32 selector, u32 eip, u32 type)
 void write_gate(u32 vector, struct descriptor d)
 {
     u32 dpl = DPL(d), type = d.high & 0x1f00, selector = d.low >> 16;
-    u32 entry = (u32)vector_entries + vector * 16;
+    u32 entry = (u32)vector_entries + (vector < 32 ? vector * 16 : 512 + (vector - 32) * 8);
 
     vector &= 0xff;
     *gate_of(vector) = d;

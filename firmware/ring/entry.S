@@ -22,14 +22,15 @@ name:
 
 #define ENTRY_SIZE 16
 
-    .text
+    .section .text.entry, "ax", @progbits
 
-/* One entry for each vector, ENTRY_SIZE apart. In: hardware's frame. Out: to trap_common with error code and vector pushed. */
+/* One entry for each vector, ENTRY_SIZE apart. In: hardware's frame. Out: to trap_common with error code and vector pushed.
+ * Interrupts push their number less 256, in one byte of code. */
     .balign ENTRY_SIZE
     .globl vector_entries
 vector_entries:
     .set vector, 0
-    .rept 256
+    .rept 32
     .balign ENTRY_SIZE, 0x90
     .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17
     .else
@@ -39,6 +40,19 @@ vector_entries:
     jmp trap_common
     .set vector, vector + 1
     .endr
+    .rept 224
+    .balign ENTRY_SIZE / 2, 0x90
+    .byte 0x6a, vector                  /* pushl $(signed) vector */
+    .byte 0xe9                          /* jmp: always the long form */
+    .long interrupt_common - . - 4
+    .set vector, vector + 1
+    .endr
+
+/* In: vector in a signed byte, hardware's frame. */
+interrupt_common:
+    pushl (%esp)
+    movl $0, %ss:4(%esp)                /* the error code's place */
+    andl $0xff, (%esp)
 
 /* In: vector, error code, hardware's frame; from the guest or from the monitor itself, which has no ESP and SS there. */
     .balign 16
@@ -157,6 +171,8 @@ FUNCTION(ring_enter)
     orl $-1, %eax
     ret
 END(ring_enter)
+
+    .text
 
 /* msr_read. In: EAX = index, EDX -> two words. Out: EAX = 1 if it faulted. Clobbers: ECX, EDX. */
 FUNCTION(msr_read)
