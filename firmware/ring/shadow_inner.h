@@ -91,6 +91,7 @@ struct shadow_state {
     struct shadow_counters *count;
     u32 lock;
     u32 online;    /* mask of CPUs with a root */
+    u32 stale;     /* mask of CPUs whose TLB may have what no shadow has any more: FlushTLB has something to do */
     u32 waiting;   /* mask of CPUs that have not flushed since limbo_old was closed */
     u16 free, limbo_old, limbo_new;
     u16 limbo_pages; /* in both */
@@ -148,15 +149,12 @@ static inline void shadow_set(u32 cpu, u32 index, u32 slot, shadow_entry value)
     shadow_put(cpu, index, slot, value);
 }
 
-/* The first slot from `slot` on that is in one of the groups; SLOTS if there is none. */
-static inline u32 next_slot(u32 groups, u32 slot)
+/* An entry of a directory is not what it was. Only what is loaded can be in a TLB: there are no global pages, and each load
+ * is a flush. */
+static inline void stale_directory(u32 directory)
 {
-    if (slot >= SLOTS)
-        return SLOTS;
-    u32 left = groups >> (slot >> GROUP_BITS);
-    if (left & 1)
-        return slot;
-    return left ? ((slot >> GROUP_BITS) + (u32)__builtin_ctz(left)) << GROUP_BITS : SLOTS;
+    if (page_of(directory)->pins)
+        shadow.stale |= shadow.online;
 }
 
 /* A page of the pool that an entry of a shadow directory points to; 0 if it is a large page or nothing. */
@@ -183,9 +181,11 @@ void pool_reset(void);
 /* shadow_links.c */
 void link_cut(u32 cpu, u32 directory, u32 slot);      /* clear an entry, whatever it is */
 void link_cut_parents(u32 cpu, u32 child);
+u32 link_next(u32 cpu, u32 directory, u32 slot);      /* first slot from there on that has an entry; SLOTS or above: none */
 void link_empty(u32 cpu, u32 directory);              /* clear all entries but the hole's */
 void link_to(u32 cpu, u32 directory, u32 slot, u32 child, shadow_entry bits);
 void link_large(u32 cpu, u32 directory, u32 slot, shadow_entry entry);
+void link_stale_leaf(u32 cpu, u32 table, u32 index); /* a table's entry, present before, is not what it was */
 
 /* shadow_walk.c */
 struct walk {

@@ -46,6 +46,7 @@ void link_cut(u32 cpu, u32 directory, u32 slot)
     if (!entry)
         return;
     shadow_put(cpu, directory, slot, 0);
+    stale_directory(directory);
     u32 child = child_of(entry);
     if (!child)
         return;
@@ -62,16 +63,40 @@ void link_cut_parents(u32 cpu, u32 child)
         page->parents = *link_at(cpu, node);
         page->parent_count--;
         shadow_put(cpu, node >> 10, node & 1023, 0);
+        stale_directory(node >> 10);
     }
+}
+
+u32 link_next(u32 cpu, u32 directory, u32 slot)
+{
+    const shadow_entry *entry = map_shadow(cpu, directory);
+    u32 groups = page_of(directory)->groups;
+    while (slot < SLOTS) {
+        u32 left = groups >> (slot >> GROUP_BITS);
+        if (!left)
+            break;
+        if (!(left & 1)) {
+            slot = ((slot >> GROUP_BITS) + (u32)__builtin_ctz(left)) << GROUP_BITS;
+        } else if (entry[slot]) {
+            return slot;
+        } else if (slot & 3 || entry[slot + 1] | entry[slot + 2] | entry[slot + 3]) {
+            slot++;
+        } else {
+            slot += 4;
+        }
+    }
+    return SLOTS;
 }
 
 void link_empty(u32 cpu, u32 directory)
 {
     u32 slots = page_of(directory)->kind == TOP ? HOLE_SLOT : SLOTS;
-    u32 groups = page_of(directory)->groups;
-    for (u32 slot = next_slot(groups, 0); slot < slots; slot = next_slot(groups, slot + 1))
-        if (shadow_get(cpu, directory, slot))
+    for (u32 slot = link_next(cpu, directory, 0); slot < slots; slot = link_next(cpu, directory, slot + 1)) {
+        if (child_of(shadow_get(cpu, directory, slot)))
             link_cut(cpu, directory, slot);
+        else
+            shadow_put(cpu, directory, slot, 0);
+    }
 }
 
 void link_to(u32 cpu, u32 directory, u32 slot, u32 child, shadow_entry bits)
@@ -82,6 +107,7 @@ void link_to(u32 cpu, u32 directory, u32 slot, u32 child, shadow_entry bits)
         return;
     if (child_of(old) == child) {
         shadow_put(cpu, directory, slot, entry);
+        stale_directory(directory);
         return;
     }
     link_cut(cpu, directory, slot);
@@ -101,5 +127,25 @@ void link_large(u32 cpu, u32 directory, u32 slot, shadow_entry entry)
         return;
     if (child_of(old))
         link_cut(cpu, directory, slot);
+    else if (old)
+        stale_directory(directory);
     shadow_set(cpu, directory, slot, entry);
+}
+
+/* Where a table has one parent, as a process's have, the page is known: this CPU forgets it at once. */
+void link_stale_leaf(u32 cpu, u32 table, u32 index)
+{
+    struct shadow_page *page = page_of(table);
+    u32 directory = page->parents >> 10, slot = page->parents & 1023;
+    if (!page->parents)
+        return;
+    if (page->parent_count > 1) {
+        shadow.stale |= shadow.online;
+        return;
+    }
+    if (page_of(directory)->pins)
+        shadow.stale |= shadow.online & ~(1u << cpu);
+    for (u32 i = 0; i < (RING_PAE ? 4u : 1u); i++)
+        if (shadow.cpu[cpu].loaded[i] == directory)
+            tlb_inval(i << 30 | slot << LARGE_SHIFT | index << 12);
 }

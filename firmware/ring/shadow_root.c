@@ -66,14 +66,18 @@ void shadow_set_mode(u32 cpu, u32 mode)
     shadow_unlock();
 }
 
-/* What the last directory had entries for is likely wanted in this one too: the kernel's half. Each is made of the new
- * directory's own entry. */
+/* What the last directory had entries for is likely wanted in this one too: the kernel's half. Large pages are copied if
+ * the guest's entries are the same; the rest is made of the new directory's own entries. */
 static void clone(u32 cpu, u32 from, u32 to)
 {
-    u32 groups = page_of(from)->groups;
-    for (u32 slot = next_slot(groups, 0); slot < HOLE_SLOT; slot = next_slot(groups, slot + 1))
-        if (shadow_get(cpu, from, slot))
+    u32 old = page_of(from)->pfn << 12, new = page_of(to)->pfn << 12;
+    for (u32 slot = link_next(cpu, from, 0); slot < HOLE_SLOT; slot = link_next(cpu, from, slot + 1)) {
+        shadow_entry entry = shadow_get(cpu, from, slot);
+        if (!(entry & LARGE))
             shadow_sync_slot(cpu, to, slot, 0);
+        else if (guest_entry(cpu, old + slot * ENTRY_BYTES) == guest_entry(cpu, new + slot * ENTRY_BYTES))
+            shadow_set(cpu, to, slot, entry);
+    }
 }
 
 static u32 is_ram(u32 pfn) { return pfn < shadow.config.frames && frame_is_ram(pfn); }
@@ -84,7 +88,7 @@ static u32 top_for(u32 cpu, u32 pfn, u32 before)
     if (top)
         return top;
     top = pool_make(cpu, pfn, TOP);
-    if (top && before)
+    if (top && before && page_of(before)->pfn != NO_FRAME)
         clone(cpu, before, top);
     return top;
 }
