@@ -28,8 +28,11 @@ static void sync_leaf(u32 cpu, u32 table, u32 index)
     shadow.count->synced++;
     if (*entry == wanted)
         return;
+    u32 stale = *entry & PRESENT;
     page_of(table)->groups |= 1u << (index >> GROUP_BITS);
     entry_store(entry, wanted);
+    if (stale)
+        link_stale_leaf(cpu, table, index);
 }
 
 /* A table's shadow for a directory's entry; made if `make`. 0 = none. */
@@ -148,6 +151,15 @@ static u32 directory_for(u32 cpu, u32 address, u32 pfn)
 #endif
 }
 
+/* An entry becomes what the fault wants. If it was another page's, other CPUs may have that one. */
+static void fill_leaf(u32 cpu, u32 table, u32 index, shadow_entry wanted)
+{
+    shadow_entry old = shadow_get(cpu, table, index);
+    shadow_set(cpu, table, index, wanted);
+    if (old & PRESENT)
+        link_stale_leaf(cpu, table, index);
+}
+
 /* One page of a large page, parts of which the guest may not have. */
 static void fill_splinter(u32 cpu, u32 directory, struct walk *walk)
 {
@@ -167,7 +179,7 @@ static void fill_splinter(u32 cpu, u32 directory, struct walk *walk)
     link_to(cpu, directory, walk->slot, child, walk_upper(walk->upper, walk->relaxed));
     shadow_entry page = walk->upper & (PRESENT | WRITE | USER | CACHE | ACCESSED | DIRTY | NO_EXECUTE);
     page |= (shadow_entry)walk->pfn << 12;
-    shadow_set(cpu, child, walk->index, walk_leaf(cpu, page, walk->relaxed));
+    fill_leaf(cpu, child, walk->index, walk_leaf(cpu, page, walk->relaxed));
 }
 
 static void fill_large(u32 cpu, u32 directory, struct walk *walk)
@@ -185,7 +197,7 @@ static void fill_page(u32 cpu, u32 directory, struct walk *walk)
     if (!table)
         return;
     link_to(cpu, directory, walk->slot, table, walk_upper(walk->upper, walk->relaxed));
-    shadow_set(cpu, table, walk->index, walk_leaf(cpu, walk->leaf, walk->relaxed));
+    fill_leaf(cpu, table, walk->index, walk_leaf(cpu, walk->leaf, walk->relaxed));
 }
 
 /* The access is right by the guest's tables: mark them, and let the shadow have it. If they change under our hands nothing
@@ -278,12 +290,15 @@ void shadow_inval(u32 cpu, u32 address)
         tlb_inval(address);
 }
 
+/* What the TLB has beyond the shadows has been counted; and others may wait for this CPU, to use pages again. */
 void shadow_flush(u32 cpu)
 {
     shadow_lock(cpu);
     shadow_drain_locked(cpu);
-    tlb_flush();
-    pool_flushed(cpu);
+    if ((shadow.stale | shadow.waiting) >> cpu & 1) {
+        tlb_flush();
+        pool_flushed(cpu);
+    }
     shadow_unlock();
 }
 

@@ -86,6 +86,7 @@ static void to_free(u16 *list)
 void pool_flushed(u32 cpu)
 {
     u32 self = 1u << cpu;
+    shadow.stale &= ~self;
     shadow.waiting &= ~self;
     if (shadow.waiting)
         return;
@@ -106,6 +107,7 @@ static void flush_all(u32 cpu)
     to_free(&shadow.limbo_old);
     to_free(&shadow.limbo_new);
     shadow.waiting = shadow.online;
+    shadow.stale = 0;
 }
 
 /* Drop up to BATCH pages that nobody has loaded; two rounds of the hand at most. */
@@ -253,7 +255,7 @@ void pool_reset(void)
     for (u32 i = 0; i < config->pool_pages; i++)
         config->pages[i] = (struct shadow_page){.pfn = NO_FRAME, .kind = i ? FREE : FIXED};
     shadow.free = shadow.limbo_old = shadow.limbo_new = shadow.limbo_pages = 0;
-    shadow.online = shadow.waiting = 0;
+    shadow.online = shadow.waiting = shadow.stale = 0;
     shadow.unlisted = 1;
     shadow.hand = 1;
     zero(0, 0, ALL_GROUPS, 32);

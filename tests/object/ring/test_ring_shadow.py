@@ -153,8 +153,43 @@ def test_an_inval_reads_both_entries_anew(guest: Machine) -> None:
     guest.write(ROOT, 0, 0)
     guest.inval(0, 3 * PAGE)
     assert not guest.shadow_walk(0, 0)[0]
+    before = guest.host.invals[0]
     guest.inval(0, HOLE)
-    assert guest.host.invals[0] == 2
+    assert guest.host.invals[0] == before
+
+
+def test_a_page_that_changes_is_forgotten_at_once_and_the_flush_is_none(guest: Machine) -> None:
+    guest.write(TABLES, 3, DATA * PAGE | FULL)
+    guest.access(0, 3 * PAGE, W)
+    before = guest.host.flushes[0]
+    guest.set_entry(0, TABLES, 3, DATA * PAGE | P | U | A | D)
+    guest.flush(0)
+    assert guest.host.last_inval[0] == 3 * PAGE
+    guest.flush(0)
+    assert guest.host.flushes[0] == before
+
+
+def test_other_cpus_forget_a_page_when_they_flush(guest: Machine) -> None:
+    guest.write(TABLES, 3, DATA * PAGE | FULL)
+    guest.set_root(1, cr3(guest))
+    for cpu in range(2):
+        guest.flush(cpu)
+        guest.access(cpu, 3 * PAGE, W)
+        guest.flush(cpu)
+    guest.set_entry(0, TABLES, 3, 0)
+    guest.flush(0)
+    before = guest.host.flushes[1]
+    guest.flush(1)
+    assert guest.host.flushes[1] == before + 1
+
+
+def test_a_directory_that_changes_is_for_the_flush(guest: Machine) -> None:
+    guest.write(TABLES, 3, DATA * PAGE | FULL)
+    guest.access(0, 3 * PAGE, W)
+    before = guest.host.flushes[0]
+    guest.set_entry(0, ROOT, 0, 0)
+    guest.flush(0)
+    assert guest.host.flushes[0] == before + 1
 
 
 def test_a_large_page_is_one_entry(guest: Machine) -> None:
