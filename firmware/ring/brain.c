@@ -116,7 +116,10 @@ u32 ask_brain(frame_t *frame, struct question *question)
 
     if (question->exit != VMI_RING_EXIT_END || frame)
         count_exit(question->exit);
-    if (mode != VMI_WIRE_MODE_UPCALL || header_->brain != VMI_WIRE_BRAIN_ALIVE)
+    if (mode != VMI_WIRE_MODE_UPCALL)
+        return VMI_WIRE_ACTION_CONTINUE;
+    question->unanswered = 1;
+    if (header_->brain != VMI_WIRE_BRAIN_ALIVE)
         return VMI_WIRE_ACTION_CONTINUE;
     fill(frame, VMI_RING_EXIT_FIRST + question->exit, frame ? frame->eip : info_->end_address);
     mailbox_->eax = question->eax;
@@ -130,6 +133,7 @@ u32 ask_brain(frame_t *frame, struct question *question)
         ring_->lost_upcalls++;
         return VMI_WIRE_ACTION_CONTINUE;
     }
+    question->unanswered = 0;
     action = mailbox_->action;
     question->eax = mailbox_->eax;
     question->edx = mailbox_->edx;

@@ -102,13 +102,23 @@ static void port_out(u32 port, u32 size, u32 value)
         asm volatile("outl %0, %w1" ::"a"(value), "Nd"(port));
 }
 
+/* Is one of the ports of an access to be asked about? */
+static u32 port_asked(u32 port, u32 size)
+{
+    const u8 *asked = (const u8 *)RING_LINEAR(PORTS);
+
+    for (; size; size--, port++)
+        if (port > 0xffff || asked[port >> 3] & 1 << (port & 7))
+            return 1;
+    return 0;
+}
+
 /* One access: 1 = done, 0 = the guest has got an exception. */
 u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value)
 {
-    const u8 *asked = (const u8 *)RING_LINEAR(PORTS);
     struct question question = { .exit = out ? VMI_RING_EXIT_OUT : VMI_RING_EXIT_IN, .eax = *value, .edx = port, .ecx = size };
 
-    if (asked[port >> 3] & 1 << (port & 7)) {
+    if (port_asked(port, size)) {
         switch (ask_brain(frame, &question)) {
         case VMI_WIRE_ACTION_RETURN:
             *value = question.eax;
@@ -116,6 +126,10 @@ u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value)
         case VMI_RING_ACTION_FAULT:
             return 0;
         default:
+            if (question.unanswered) { /* behind these ports is a way to our memory: never as they stand */
+                reflect(frame, 13, 0);
+                return 0;
+            }
             *value = out ? question.eax : *value;
         }
     } else {

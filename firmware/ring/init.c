@@ -240,6 +240,25 @@ static void start_registers(void)
     cpu_->started = 1;
 }
 
+static void out_byte(u32 port, u32 value)
+{
+    asm volatile("outb %b0, %w1" ::"a"(value), "Nd"(port));
+}
+
+/* From now on real interrupts are on. The BIOS has them at exceptions' vectors, where the CPU pushes no error code; a guest
+ * that wants them says where and which, and Python looks at that (ring/irqs.py). */
+static void quiet_interrupts(void)
+{
+    for (u32 chip = 0; chip < 2; chip++) {
+        u32 port = chip ? 0xa0 : 0x20;
+        out_byte(port, 0x11);
+        out_byte(port + 1, chip ? 0x28 : 0x20);
+        out_byte(port + 1, chip ? 2 : 4);
+        out_byte(port + 1, 1);
+        out_byte(port + 1, 0xff);
+    }
+}
+
 /* The second half, on our own stack. 1 = done: the frame is the guest's at CPL 1; 0 = to be undone. */
 u32 ring_start(frame_t *frame)
 {
@@ -276,6 +295,7 @@ u32 ring_start(frame_t *frame)
     frame->eflags = EFLAGS_FIXED;   /* the first EnableInterrupts comes to us: what waits is then as it was before */
     shared_->held = 1;
     cpu_->held = 1;
+    quiet_interrupts();
     start_others();
     follow_modes();
     return 1;

@@ -278,6 +278,7 @@ u32 guest_iret(frame_t *frame, u32 stack);
 /* brain.c */
 struct question {
     u32 exit, eax, edx, ecx, ebx, length, more; /* length is s1 of the mailbox, more is s2 */
+    u32 unanswered; /* out: there was a question, and nobody to answer it */
 };
 /* Ask the brain, if it wants to be asked about this exit; counts it. -> VMI_WIRE_ACTION_* or VMI_RING_ACTION_*. */
 u32 ask_brain(frame_t *frame, struct question *question);

@@ -84,7 +84,7 @@ void reflect(frame_t *frame, u32 vector, u32 error)
     frame->esp = esp;
     frame->cs = cs;
     frame->eip = (gate.low & 0xffff) | (gate.high & 0xffff0000);
-    frame->eflags &= ~(EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM);
+    frame->eflags &= ~(EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_IOPL);
     if (type == 0x0e00)
         shared_->interrupts = 0;
     else

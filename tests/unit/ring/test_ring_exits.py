@@ -153,9 +153,11 @@ def test_a_state_that_can_not_be_read_starts_no_cpu(asked: Asked) -> None:
 def test_what_is_told_only(asked: Asked) -> None:
     assert asked.ask(RingExit.REFUSED, eax=0x1000, ecx=0xE0000123, edx=0)[0] == Action.CONTINUE
     assert asked.ring.refusals == {0xE0000000: 1}
-    asked.ask(RingExit.END, eax=RingEnd.STACK)
-    asked.ask(RingExit.END, eax=RingEnd.GATE)
-    assert asked.ring.end == "STACK"
+    asked.ask(RingExit.END, eax=RingEnd.STACK, caller=0xC0100000, edx=8)
+    asked.ask(RingExit.END, eax=99)
+    assert asked.ring.end == "STACK, at 0xc0100000, 0x8"
+    assert asked.verdict is not None
+    assert asked.verdict.answer == Stop("the monitor ended the guest: STACK, at 0xc0100000, 0x8", status=255)
 
 
 class Mine(Ring):
@@ -214,7 +216,7 @@ def test_a_frame_is_where_the_monitor_puts_it() -> None:
 
 def test_counts_are_of_all_cpus(asked: Asked) -> None:
     for cpu in range(2):
-        at = area(cpu) + wire.RING_COUNTERS + 8 * RingExit.FILL
+        at = wire.RING_CPUS_OFFSET + cpu * wire.RING_CPU_SIZE + wire.RING_COUNTERS + 8 * RingExit.FILL
         asked.link.bytes[at : at + 8] = (10 + cpu).to_bytes(8, "little")
     assert asked.ring.exit_counts() == {RingExit.FILL: 21}
 
@@ -232,7 +234,7 @@ def test_no_sequence_of_exits_breaks_python(exits: list[tuple[RingExit, list[int
         names = ("eax", "ebx", "ecx", "edx", "s1", "s2")
         action, _ = strict.ask(number, **dict(zip(names, values, strict=True)))
         assert action in {Action.CONTINUE, Action.CHANGED, Action.RETURN, RingAction.FAULT}
-        assert strict.verdict is None
+        assert (strict.verdict is None) == (number is not RingExit.END)
 
 
 def test_a_class_of_ones_own_from_a_file(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Final
 
 from ...abi.structs import ApState
 from ...abi.wire import RING_INFO_OFFSET, RingEnd, RingInfo
-from ..answers import Value
+from ...errors import ExitCode
+from ..answers import Stop, Value
 from ..memory import GuestMemoryError
 from ..vcpu import Vcpu
 from . import registers, starting
@@ -77,12 +78,15 @@ class LifeDecisions(Kept):
         """The guest's kernel made a general protection fault by no instruction of ours. None: it gets it."""
 
     def on_end(self, vcpu: Vcpu, reason: int) -> Decision:
-        """The guest has come to its end. Nothing is answered."""
-        del vcpu
+        """The guest can't go on: ``reason`` is a :class:`RingEnd`. Whatever is answered, it does not."""
+        name = f"reason {reason}"
         with contextlib.suppress(ValueError):
-            self.end = self.end or RingEnd(reason).name
-        self.end = self.end or f"unknown ({reason})"
-        return None
+            name = RingEnd(reason).name
+        what = f"{name}, at {vcpu.caller:#010x}, {vcpu.register('edx'):#x}"
+        self.end = self.end or what
+        if reason == RingEnd.SHUTDOWN:
+            return Stop("the guest has switched itself off")
+        return Stop(f"the monitor ended the guest: {self.end}", status=int(ExitCode.PANIC))
 
     def _frames(self) -> int:
         return 0 if self.link is None else self.link.words[_FRAMES]
