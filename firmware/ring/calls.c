@@ -311,6 +311,15 @@ static u32 flow(frame_t *frame, u32 number)
         count_exit(VMI_RING_EXIT_HALT);
         halt(frame);
         return 1;
+    default:
+        return 0;
+    }
+}
+
+/* The machine's power, its other CPUs, and what is left. */
+static u32 machine(frame_t *frame, u32 number)
+{
+    switch (number) {
     case VMI_CALL_Reboot: {
         struct question question = { .exit = VMI_RING_EXIT_REBOOT, .eax = frame->eax };
         ask_brain(frame, &question);
@@ -385,7 +394,7 @@ void ring_call(frame_t *frame)
             return;
     }
     if (flow(frame, number) || page_tables(frame, number) || control(frame, number) || tables(frame, number) ||
-        machine_registers(frame, number))
+        machine_registers(frame, number) || machine(frame, number))
         return;
     ports(frame, number);
 }

@@ -33,11 +33,13 @@ vector_entries:
     .rept 32
     .balign ENTRY_SIZE, 0x90
     .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17
+    pushl $vector
+    jmp error_common
     .else
     pushl $0
-    .endif
     pushl $vector
     jmp trap_common
+    .endif
     .set vector, vector + 1
     .endr
     .rept 224
@@ -47,6 +49,19 @@ vector_entries:
     .long interrupt_common - . - 4
     .set vector, vector + 1
     .endr
+
+/* In: vector, error code, hardware's frame; or no error code, if a guest has had a device interrupt by such a vector. Then the
+ * stack of one that comes from the guest is shorter than else, and of one that comes from the monitor begins with our EIP. Such
+ * a vector becomes 256 more. */
+error_common:
+    cmpl $(RING_STACK_TOP - 24), %esp
+    je 1f
+    cmpl $VMI_WIRE_BASE, %ss:4(%esp)
+    jb trap_common
+1:  pushl (%esp)
+    movl $0, %ss:4(%esp)
+    orl $0x100, (%esp)
+    jmp trap_common
 
 /* In: vector in a signed byte, hardware's frame. */
 interrupt_common:

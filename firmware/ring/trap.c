@@ -51,10 +51,11 @@ failed:
     return 0;
 }
 
-/* Give the guest an exception or interrupt: the frame becomes that of its handler's first instruction. */
+/* Give the guest an exception or interrupt: the frame becomes that of its handler's first instruction. An interrupt at an
+ * exception's vector (256 more) has no error code. */
 void reflect(frame_t *frame, u32 vector, u32 error)
 {
-    struct descriptor gate = *gate_of(vector);
+    struct descriptor gate = *gate_of(vector & 0xff);
     u32 type = gate.high & 0x1f00, from_user = user(frame), cs = (gate.low >> 16 & 0xfffc) | 1;
     u32 esp = from_user ? real_tss->esp1 : frame->esp, flags, good;
 
