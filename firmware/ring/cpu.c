@@ -195,17 +195,15 @@ u32 guest_iret(frame_t *frame, u32 stack)
     } to = { 0 };
     u32 ring;
 
-    if (!guest_read(stack, &to, 12) || to.eflags & EFLAGS_VM)
+    if (!guest_read32(stack, &to.eip) || !guest_read32(stack + 4, &to.cs) || !guest_read32(stack + 8, &to.eflags) ||
+        to.eflags & EFLAGS_VM)
         return 0;
     to.cs &= 0xffff;
     if (!(to.cs & 3))
         to.cs |= 1;
     ring = to.cs & 3;
-    if (ring == 3) {
-        if (!guest_read(stack, &to, sizeof to) || !stack_selector(to.ss, 3))
-            return 0;
-        to.cs &= 0xffff;
-    }
+    if (ring == 3 && (!guest_read32(stack + 12, &to.esp) || !guest_read32(stack + 16, &to.ss) || !stack_selector(to.ss, 3)))
+        return 0;
     if (!code_selector(to.cs, ring) || ring == 2)
         return 0;
     if (ring == 3) {

@@ -73,10 +73,10 @@ void apply_deferred(void)
     u32 what = shared_->deferred;
 
     shared_->deferred = 0;
-    if (what & 1)
-        set_root(shared_->cr3);
     if (what & 2)
         set_kernel_stack(shared_->stack_selector, shared_->stack);
+    if (what & 1)
+        set_root(shared_->cr3);
 }
 
 /* All other CPUs' TLBs. They are told by NMI, and may be waiting for the same of us. */

@@ -107,12 +107,12 @@ static u32 load(u32 cpu, const u16 wanted[GUEST_DIRECTORIES])
         if (RING_PAE)
             shadow_put(cpu, 0, cpu * 4 + i, wanted[i] ? machine_of(wanted[i]) | PRESENT : 0);
     }
-    tlb_load(machine);
     for (u32 i = 0; i < GUEST_DIRECTORIES; i++)
         if (old[i])
             page_of(old[i])->pins--;
     shadow.online |= 1u << cpu;
     pool_flushed(cpu);
+    tlb_load(machine); /* last: all that is run after it is slow to begin with; and nobody gets a page before the lock */
     return machine;
 }
 
