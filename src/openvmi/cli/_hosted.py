@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Self
 
 from ..abi.wire import GuestState
 from ..boot import Request, hypervisor_of
-from ..errors import ExitCode, HarnessError, OpenVmiError
+from ..errors import ExitCode, HarnessError, OpenVmiError, UsageError
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
+from ..hypervisor.ring import Ring
+from ..hypervisor.ring.stats import Watch, report
 from ..hypervisor.session import Session
 from ..machine.outcome import How
 from ..text import printable
@@ -25,12 +27,27 @@ from ._output import tell
 from ._stage import Stage, Voice
 
 if TYPE_CHECKING:
+    from ..hypervisor.base import Hypervisor
     from ..hypervisor.vcpu import Vcpu
     from ..machine import Machine, MachineConfig
     from ..machine.outcome import Outcome
     from ..machine.terminal import Terminal
 
 _LINES = "\n\t"
+
+
+def watch_of(hypervisor: Hypervisor, name: str) -> Watch:
+    """Return what counts for ``hypervisor``, called ``name``.
+
+    Raises:
+        UsageError: it is none that takes a kernel off ring 0.
+    """
+    if not isinstance(hypervisor, Ring):
+        raise UsageError(
+            "only `ring` has statistics", where=name, help="--hypervisor ring, or a class derived from Ring"
+        )
+    hypervisor.watch = Watch()
+    return hypervisor.watch
 
 
 class Hosted:
@@ -43,6 +60,7 @@ class Hosted:
         began: time.monotonic_ns() at the start of the command.
         out: descriptor for what the hypervisor prints.
         name: of the machine, for ``openvmi attach``; its process's number, if not given.
+        stats: tell at the end what the guest of a ``ring`` left its ring for.
 
     Attributes:
         machine: the machine.
@@ -58,8 +76,10 @@ class Hosted:
         *,
         out: int = 1,
         name: str = "",
+        stats: bool = False,
     ) -> None:
         self.hypervisor = hypervisor_of(request)
+        self._watch = watch_of(self.hypervisor, request.hypervisor) if stats else None
         self._stage = Stage(console)
         self._out = out
         self._name = request.hypervisor
@@ -87,6 +107,9 @@ class Hosted:
             self._session.start()
             self.machine.add_input(self._stage.doorbell, self._answer)
             self._stack.enter_context(self._control)
+            if self._watch is not None:
+                self._watch.start(lambda: self.machine.qmp, self._session.link)
+                self._stack.callback(self._watch.stop)
         except BaseException as error:
             self._stack.close()
             if isinstance(error, Exception) and place_of(error) and self.machine.plan is not None:
@@ -129,6 +152,14 @@ class Hosted:
         for warning in self._warnings():
             tell(f"openvmi: warning: {printable(warning)}")
         tell(f"openvmi: {printable(self._name)}: {self._sum()}")
+        for line in self._statistics():
+            tell(printable(line))
+
+    def _statistics(self) -> Iterator[str]:
+        if self._watch is not None and isinstance(self.hypervisor, Ring):
+            guest = self._session.guest
+            place = hex if guest is None else guest.symbols.place
+            yield from report(self.hypervisor.exit_counts(), self._watch, self._session.link, place)
 
     def as_dict(self) -> dict[str, object]:
         """Return the same as plain data, for ``--json``."""

@@ -27,6 +27,7 @@ from .devices import DeviceDecisions
 from .exits import EXITS, exit_handlers
 from .life import LifeDecisions
 from .place import place, window_part
+from .stats import Watch
 from .tables import TableDecisions
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
     Attributes:
         quiet: exits that Python is not asked about although there is a method: they are common, and the monitor keeps
             the same rules. A subclass's own methods are always asked.
+        watch: counts and times what is asked; None for nobody.
     """
 
     deprivileges = True
     quiet: frozenset[RingExit] = _QUIET
+    watch: Watch | None = None
 
     def payload(self, cpus: int) -> bytes:
         """Return what lies in the window; it serves any number of CPUs up to :data:`RING_CPUS_MAX`."""
@@ -87,7 +90,10 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
 
     def exit_handlers(self, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
         """Return what answers exits, by their number."""
-        return exit_handlers(self, link, vcpus)
+        handlers, watch = exit_handlers(self, link, vcpus), self.watch
+        if watch is None:
+            return handlers
+        return [each and watch.watched(RingExit(number), each, link) for number, each in enumerate(handlers)]
 
     def exit_counts(self) -> Mapping[RingExit, int]:
         """Return how often each exit was made, on all CPUs; those that never were left out."""
