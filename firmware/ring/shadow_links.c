@@ -97,6 +97,7 @@ void link_empty(u32 cpu, u32 directory)
         else
             shadow_put(cpu, directory, slot, 0);
     }
+    stale_directory(directory);
 }
 
 void link_to(u32 cpu, u32 directory, u32 slot, u32 child, shadow_entry bits)

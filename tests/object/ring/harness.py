@@ -7,7 +7,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -71,6 +71,7 @@ class Host(ctypes.Structure):
         ("pool", ctypes.c_void_p),
         *((name, ctypes.c_uint32) for name in ("ram_frames", "legal_frames", "island", "device", "devices")),
         *((name, ctypes.c_uint32 * CPUS_MAX) for name in ("root", "flushes", "invals", "last_inval")),
+        ("inval", ctypes.c_uint32 * 64 * CPUS_MAX),
         *((name, ctypes.c_uint32) for name in ("wild_frame", "wild_shadow", "early", "busy")),
         *((name, ctypes.c_uint32) for name in ("mutate_after", "mutate_gpa")),
         ("mutate_value", ctypes.c_uint64),
@@ -126,6 +127,21 @@ LEGACY = Width(pae=False, bytes=4, slots=1024, shift=22, code="I")
 PAE = Width(pae=True, bytes=8, slots=512, shift=21, code="Q")
 
 
+@dataclass(slots=True)
+class Tlb:
+    """What a CPU remembers: translations by linear page, and how many flushes and invalidations it has seen.
+
+    Args:
+        pages: linear page to the shadow's entries that it was made of, from the top.
+        flushes: of the host's record.
+        invals: of the host's record.
+    """
+
+    pages: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    flushes: int = 0
+    invals: int = 0
+
+
 class Machine:
     """A few frames of guest RAM, a pool of shadows, and CPUs that use the compiled shadow page tables.
 
@@ -146,6 +162,7 @@ class Machine:
         self.counters = (ctypes.c_uint32 * len(COUNTERS))()
         self.queues = [(ctypes.c_uint32 * (1 + QUEUE))() for _ in range(cpus)]
         self.modes = [0] * cpus
+        self.tlbs = [Tlb() for _ in range(cpus)]
         self.host = Host.in_dll(library, "host")
         ctypes.memset(ctypes.addressof(self.host), 0, ctypes.sizeof(Host))
         self.host.ram, self.host.pool = _address(self.ram), _address(self.pool)
@@ -273,7 +290,10 @@ class Machine:
 
     def hardware(self, cpu: int, address: int, error: int) -> int | None:
         """Return the frame that the hardware finds in the shadow for an access, CR0.WP being 1; None = a fault."""
-        found = self.shadow_walk(cpu, address)
+        return self.translation(self.shadow_walk(cpu, address), address, error)
+
+    def translation(self, found: Sequence[int], address: int, error: int) -> int | None:
+        """Return the frame that entries of the shadow, from the top, give to an access; None = a fault."""
         if not found or not found[-1] & P or (len(found) == 1 and not found[0] & PS):
             return None
         for entry in found:
@@ -282,10 +302,41 @@ class Machine:
         frame = (found[-1] & ~NX) >> 12
         return frame + (address >> 12 & (self.width.slots - 1)) if len(found) == 1 else frame
 
+    def tlb(self, cpu: int) -> dict[int, tuple[int, ...]]:
+        """Return what the TLB of ``cpu`` still has, after the flushes and invalidations since the last look."""
+        tlb, host = self.tlbs[cpu], self.host
+        if host.flushes[cpu] != tlb.flushes or host.invals[cpu] - tlb.invals > 64:
+            tlb.pages.clear()
+        for i in range(tlb.invals, host.invals[cpu]):
+            page = host.inval[cpu][i % 64] >> 12
+            large = page // self.width.slots
+            gone = [
+                at
+                for at, found in tlb.pages.items()
+                if at == page or (len(found) == 1 and at // self.width.slots == large)
+            ]
+            for at in gone:
+                del tlb.pages[at]
+        tlb.flushes, tlb.invals = host.flushes[cpu], host.invals[cpu]
+        return tlb.pages
+
+    def mmu(self, cpu: int, address: int, error: int) -> int | None:
+        """Return what :meth:`hardware` does, by way of the TLB. A fault takes the page out of it."""
+        pages = self.tlb(cpu)
+        found = pages.get(address >> 12)
+        frame = self.translation(found, address, error) if found else None
+        if frame is None:
+            pages.pop(address >> 12, None)
+            found = tuple(self.shadow_walk(cpu, address))
+            frame = self.translation(found, address, error)
+            if frame is not None:
+                pages[address >> 12] = found
+        return frame
+
     def access(self, cpu: int, address: int, error: int) -> tuple[str, int]:
         """Let the guest reach for ``address``: ("frame", number), ("fault", error code) or ("refused", level)."""
         for _ in range(6):
-            frame = self.hardware(cpu, address, error)
+            frame = self.mmu(cpu, address, error)
             if frame is not None:
                 return "frame", frame
             present = bool((found := self.shadow_walk(cpu, address)) and found[-1] & P)

@@ -192,6 +192,15 @@ def test_a_directory_that_changes_is_for_the_flush(guest: Machine) -> None:
     assert guest.host.flushes[0] == before + 1
 
 
+def test_a_large_page_that_was_dropped_is_for_the_flush_too(guest: Machine) -> None:
+    guest.write(ROOT, 1, FULL | PS)
+    guest.access(0, 1 << guest.width.shift, W)
+    guest.release(0, ROOT)
+    guest.set_entry(0, ROOT, 1, 0)
+    guest.flush(0)
+    assert guest.access(0, 1 << guest.width.shift, W) == ("fault", W)
+
+
 def test_a_large_page_is_one_entry(guest: Machine) -> None:
     guest.write(ROOT, 1, FULL | PS | G)
     address = (1 << guest.width.shift) + 5 * PAGE

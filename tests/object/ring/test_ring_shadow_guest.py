@@ -164,17 +164,23 @@ class Guest(RuleBasedStateMachine):
                 for gib in range(self.machine.width.roots):
                     self.no_more(cpu, gib << 30 | upper << self.width.shift | index << 12)
 
+        for page, found in self.machine.tlb(cpu).items():
+            for error in ERRORS:
+                self.no_more_than_the_guest(cpu, page << 12, error, self.machine.translation(found, page << 12, error))
+
     def no_more(self, cpu: int, address: int) -> None:
         for error in ERRORS:
-            frame = self.machine.hardware(cpu, address, error)
-            if frame is None:
-                continue
-            expected = walk(self.machine, cpu, self.cr3[cpu], address, error)
-            assert (expected.outcome, expected.value) == ("frame", frame), f"{address:#x}: error code {error}"
-            leaf = self.machine.entry(*expected.used[-1])
-            assert leaf & A, f"{address:#x} is mapped, and not accessed"
-            assert leaf & D or not error & W, f"{address:#x} is writable, and not dirty"
-            assert not reserved(self.machine, cpu, leaf, large=len(expected.used) == 1)
+            self.no_more_than_the_guest(cpu, address, error, self.machine.hardware(cpu, address, error))
+
+    def no_more_than_the_guest(self, cpu: int, address: int, error: int, frame: int | None) -> None:
+        if frame is None:
+            return
+        expected = walk(self.machine, cpu, self.cr3[cpu], address, error)
+        assert (expected.outcome, expected.value) == ("frame", frame), f"{address:#x}: error code {error}"
+        leaf = self.machine.entry(*expected.used[-1])
+        assert leaf & A, f"{address:#x} is mapped, and not accessed"
+        assert leaf & D or not error & W, f"{address:#x} is writable, and not dirty"
+        assert not reserved(self.machine, cpu, leaf, large=len(expected.used) == 1)
 
     STEPS = ("map_page", "map_page", "map_page", "map_table", "map_directory", "test_and_clear", "switch")
     LOOKS = ("access",) * 5 + ("rights",)

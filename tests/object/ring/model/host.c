@@ -15,6 +15,7 @@ struct host {
     u32 ram_frames, legal_frames, island, device, devices;
     u32 root[SHADOW_CPUS];      /* CR3 as last loaded */
     u32 flushes[SHADOW_CPUS], invals[SHADOW_CPUS], last_inval[SHADOW_CPUS];
+    u32 inval[SHADOW_CPUS][64]; /* the last ones, invals[] modulo 64 the next */
     u32 wild_frame, wild_shadow; /* maps of what is not there */
     u32 early;                   /* pages used again before every CPU had flushed */
     u32 busy;                    /* pages freed while a CPU had them loaded */
@@ -79,7 +80,7 @@ void tlb_flush(void) { flushed(current); }
 
 void tlb_inval(u32 address)
 {
-    host.invals[current]++;
+    host.inval[current][host.invals[current]++ % 64] = address;
     host.last_inval[current] = address;
 }
 
