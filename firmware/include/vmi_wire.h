@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xd57fadbb
+#define VMI_WIRE_HASH 0xd81e2759
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -603,7 +603,7 @@ VMI_AT(vmi_ring_frame, eflags, VMI_RING_FRAME_eflags_OFFSET);
 VMI_AT(vmi_ring_frame, esp, VMI_RING_FRAME_esp_OFFSET);
 VMI_AT(vmi_ring_frame, ss, VMI_RING_FRAME_ss_OFFSET);
 
-/* a CPU's page in the window; the guest may write anything there, so the monitor believes nothing that matters to others */
+/* a CPU's page in the window; the guest may write anything there */
 struct vmi_ring_shared {
     unsigned int interrupts;                /* virtual interrupt flag: 0x200 or 0 */
     unsigned int held;                      /* not 0: an interrupt is held back */

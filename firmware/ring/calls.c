@@ -19,6 +19,14 @@ static u32 argument4(frame_t *frame)
     return value;
 }
 
+/* What Python has to say. 1 = to be done as usual, with the arguments that the question then has. */
+static u32 usual(frame_t *frame, struct question *question)
+{
+    u32 action = ask_brain(frame, question);
+
+    return action == VMI_WIRE_ACTION_CONTINUE || action == VMI_WIRE_ACTION_CHANGED;
+}
+
 static void set_interrupts(frame_t *frame, u32 on)
 {
     shared_->interrupts = on ? EFLAGS_IF : 0;
@@ -63,13 +71,13 @@ static u32 page_tables(frame_t *frame, u32 number)
         changed(frame->eax);
         return 1;
     case VMI_CALL_AllocatePage:
-        count_exit(VMI_RING_EXIT_ALLOCATE);
-        shadow_allocate_page(cpu_->number, frame->eax);
+    case VMI_CALL_ReleasePage: {
+        struct question question = { .exit = number == VMI_CALL_AllocatePage ? VMI_RING_EXIT_ALLOCATE : VMI_RING_EXIT_RELEASE,
+                                     .eax = frame->eax, .edx = frame->edx };
+        if (usual(frame, &question))
+            shadow_release_page(cpu_->number, question.eax);
         return 1;
-    case VMI_CALL_ReleasePage:
-        count_exit(VMI_RING_EXIT_RELEASE);
-        shadow_release_page(cpu_->number, frame->eax);
-        return 1;
+    }
     case VMI_CALL_InvalPage:
         count_exit(VMI_RING_EXIT_FLUSH);
         shadow_inval(cpu_->number, frame->eax);
@@ -101,22 +109,24 @@ static u32 page_tables(frame_t *frame, u32 number)
 
 static u32 descriptor_call(frame_t *frame, u32 number)
 {
-    u32 base = frame->eax, index = frame->edx;
-    struct descriptor d = { frame->ecx, 0 };
+    u32 base = frame->eax, index = frame->edx, gate = number == VMI_CALL_WriteIDTEntry;
+    struct question question = { .exit = gate ? VMI_RING_EXIT_GATE : VMI_RING_EXIT_DESCRIPTOR, .eax = frame->ecx,
+                                 .ecx = gate ? index : index * 8 + (number == VMI_CALL_WriteLDTEntry ? 4 : 0) };
+    struct descriptor d;
 
-    d.high = argument4(frame);
-    if (index > 0xffff || !guest_write(base + index * 8, &d, 8))
+    question.edx = argument4(frame);
+    if (index > 0xffff || !usual(frame, &question))
+        return 1;
+    d = (struct descriptor){ question.eax, question.edx };
+    if (!guest_write(base + index * 8, &d, 8))
         return 1;
     if (number == VMI_CALL_WriteGDTEntry) {
-        count_exit(VMI_RING_EXIT_DESCRIPTOR);
         if (base == cpu_->gdt_base && index * 8 + 7 <= cpu_->gdt_limit)
             write_descriptor(index, 0, d);
     } else if (number == VMI_CALL_WriteLDTEntry) {
-        count_exit(VMI_RING_EXIT_DESCRIPTOR);
         if (cpu_->ldt && base == cpu_->ldt_base && index * 8 + 7 <= cpu_->ldt_limit)
             write_descriptor(index, 1, d);
     } else {
-        count_exit(VMI_RING_EXIT_GATE);
         if (base == cpu_->idt_base && index * 8 + 7 <= cpu_->idt_limit)
             write_gate(index, d);
     }
@@ -125,6 +135,7 @@ static u32 descriptor_call(frame_t *frame, u32 number)
 
 static u32 tables(frame_t *frame, u32 number)
 {
+    struct question question;
     struct dtr dtr;
 
     switch (number) {
@@ -132,20 +143,24 @@ static u32 tables(frame_t *frame, u32 number)
     case VMI_CALL_SetIDT:
         if (!guest_read(frame->eax, &dtr, 6))
             return 1;
-        count_exit(number == VMI_CALL_SetGDT ? VMI_RING_EXIT_SET_GDT : VMI_RING_EXIT_SET_IDT);
+        question = (struct question){ .exit = number == VMI_CALL_SetGDT ? VMI_RING_EXIT_SET_GDT : VMI_RING_EXIT_SET_IDT,
+                                      .eax = dtr.base, .ecx = dtr.limit };
+        if (!usual(frame, &question))
+            return 1;
         if (number == VMI_CALL_SetGDT)
-            load_gdt(dtr.base, dtr.limit);
+            load_gdt(question.eax, question.ecx & 0xffff);
         else
-            load_idt(dtr.base, dtr.limit);
+            load_idt(question.eax, question.ecx & 0xffff);
         return 1;
     case VMI_CALL_SetLDT:
-        count_exit(VMI_RING_EXIT_SET_LDT);
-        if (!load_ldt(frame->eax))
+        question = (struct question){ .exit = VMI_RING_EXIT_SET_LDT, .eax = frame->eax };
+        if (usual(frame, &question) && !load_ldt(question.eax))
             load_ldt(0);
         return 1;
     case VMI_CALL_SetTR:
-        count_exit(VMI_RING_EXIT_SET_TR);
-        cpu_->tr = shared_->tr = frame->eax & 0xffff;
+        question = (struct question){ .exit = VMI_RING_EXIT_SET_TR, .eax = frame->eax };
+        if (usual(frame, &question))
+            cpu_->tr = shared_->tr = question.eax & 0xffff;
         return 1;
     case VMI_CALL_GetGDT:
     case VMI_CALL_GetIDT:
@@ -172,39 +187,54 @@ static u32 tables(frame_t *frame, u32 number)
     }
 }
 
+/* CPUID: Python is told what the CPU says. */
+static void cpuid_call(frame_t *frame)
+{
+    struct question question = { .exit = VMI_RING_EXIT_CPUID, .eax = frame->eax, .ecx = frame->ecx };
+    u32 value[4];
+
+    cpuid(frame->eax, frame->ecx, value);
+    question.length = value[0];
+    question.ebx = value[1];
+    question.more = value[2];
+    question.edx = value[3];
+    if (ask_brain(frame, &question) == VMI_WIRE_ACTION_RETURN) {
+        value[0] = question.eax;
+        value[1] = question.ebx;
+        value[2] = question.ecx;
+        value[3] = question.edx;
+    } else {
+        guest_cpuid(question.eax, question.ecx, value);
+    }
+    frame->eax = value[0];
+    frame->ebx = value[1];
+    frame->ecx = value[2];
+    frame->edx = value[3];
+}
+
 static u32 machine_registers(frame_t *frame, u32 number)
 {
+    struct question question;
     u32 value[4] = { 0 };
 
     switch (number) {
-    case VMI_CALL_CPUID: {
-        struct question question = { .exit = VMI_RING_EXIT_CPUID, .eax = frame->eax, .ecx = frame->ecx };
-        cpuid(frame->eax, frame->ecx, value);
-        question.length = value[0];
-        question.ebx = value[1];
-        question.more = value[2];
-        question.edx = value[3];
-        if (ask_brain(frame, &question) == VMI_WIRE_ACTION_RETURN) {
-            value[0] = question.eax;
-            value[1] = question.ebx;
-            value[2] = question.ecx;
-            value[3] = question.edx;
-        } else {
-            guest_cpuid(question.eax, question.ecx, value);
-        }
-        frame->eax = value[0];
-        frame->ebx = value[1];
-        frame->ecx = value[2];
-        frame->edx = value[3];
+    case VMI_CALL_CPUID:
+        cpuid_call(frame);
         return 1;
-    }
     case VMI_CALL_RDMSR:
-        guest_rdmsr(frame->ecx, value);
-        frame->eax = value[0];
-        frame->edx = value[1];
+        question = (struct question){ .exit = VMI_RING_EXIT_RDMSR, .ecx = frame->ecx };
+        if (usual(frame, &question)) {
+            guest_rdmsr(question.ecx, value);
+            question.eax = value[0];
+            question.edx = value[1];
+        }
+        frame->eax = question.eax;
+        frame->edx = question.edx;
         return 1;
     case VMI_CALL_WRMSR:
-        guest_wrmsr(frame->ecx, frame->eax, frame->edx);
+        question = (struct question){ .exit = VMI_RING_EXIT_WRMSR, .eax = frame->eax, .edx = frame->edx, .ecx = frame->ecx };
+        if (usual(frame, &question))
+            guest_wrmsr(question.ecx, question.eax, question.edx);
         return 1;
     case VMI_CALL_RDPMC:
     case VMI_CALL_RDTSC: {
@@ -214,16 +244,20 @@ static u32 machine_registers(frame_t *frame, u32 number)
         return 1;
     }
     case VMI_CALL_SetDR:
-        count_exit(VMI_RING_EXIT_WRITE_DR);
-        set_dr(frame->eax, frame->edx);
+        question = (struct question){ .exit = VMI_RING_EXIT_WRITE_DR, .eax = frame->edx, .ecx = frame->eax };
+        if (usual(frame, &question))
+            set_dr(question.ecx, question.eax);
         return 1;
     case VMI_CALL_GetDR:
-        count_exit(VMI_RING_EXIT_READ_DR);
-        frame->eax = get_dr(frame->eax);
+        question = (struct question){ .exit = VMI_RING_EXIT_READ_DR, .eax = get_dr(frame->eax), .ecx = frame->eax };
+        if (usual(frame, &question))
+            question.eax = get_dr(question.ecx);
+        frame->eax = question.eax;
         return 1;
     case VMI_CALL_WBINVD:
-        count_exit(VMI_RING_EXIT_CACHE);
-        asm volatile("wbinvd");
+        question = (struct question){ .exit = VMI_RING_EXIT_CACHE };
+        if (usual(frame, &question))
+            asm volatile("wbinvd");
         return 1;
     default:
         return 0;
@@ -232,26 +266,33 @@ static u32 machine_registers(frame_t *frame, u32 number)
 
 static u32 control(frame_t *frame, u32 number)
 {
+    struct question question = { .eax = frame->eax };
+
     switch (number) {
     case VMI_CALL_SetCR0:
-        count_exit(VMI_RING_EXIT_WRITE_CR);
-        set_cr0(frame->eax);
+        question.exit = VMI_RING_EXIT_WRITE_CR;
+        if (usual(frame, &question))
+            set_cr0(question.eax);
         return 1;
     case VMI_CALL_CLTS:
-        count_exit(VMI_RING_EXIT_CLTS);
-        set_cr0(shared_->cr0 & ~CR0_TS);
+        question.exit = VMI_RING_EXIT_CLTS;
+        if (usual(frame, &question))
+            set_cr0(shared_->cr0 & ~CR0_TS);
         return 1;
     case VMI_CALL_SetCR2:
         shared_->cr2 = frame->eax;
         return 1;
     case VMI_CALL_SetCR3:
-        count_exit(VMI_RING_EXIT_SET_ROOT);
+        question.exit = VMI_RING_EXIT_SET_ROOT;
         shared_->deferred &= ~1u;
-        set_root(frame->eax);
+        if (usual(frame, &question))
+            set_root(question.eax);
         return 1;
     case VMI_CALL_SetCR4:
-        count_exit(VMI_RING_EXIT_WRITE_CR);
-        set_cr4(frame->eax);
+        question.exit = VMI_RING_EXIT_WRITE_CR;
+        question.ecx = 4;
+        if (usual(frame, &question))
+            set_cr4(question.eax);
         return 1;
     case VMI_CALL_GetCR0:
         frame->eax = shared_->cr0;
@@ -319,30 +360,32 @@ static u32 flow(frame_t *frame, u32 number)
 /* The machine's power, its other CPUs, and what is left. */
 static u32 machine(frame_t *frame, u32 number)
 {
+    struct question question;
+
     switch (number) {
-    case VMI_CALL_Reboot: {
-        struct question question = { .exit = VMI_RING_EXIT_REBOOT, .eax = frame->eax };
+    case VMI_CALL_Reboot:
+        question = (struct question){ .exit = VMI_RING_EXIT_REBOOT, .eax = frame->eax };
         ask_brain(frame, &question);
         asm volatile("outb %b0, $0x64" ::"a"(0xfe));
         for (;;)
             asm volatile("hlt");
-    }
-    case VMI_CALL_Shutdown: {
-        struct question question = { .exit = VMI_RING_EXIT_SHUTDOWN };
+    case VMI_CALL_Shutdown:
+        question = (struct question){ .exit = VMI_RING_EXIT_SHUTDOWN };
         ask_brain(frame, &question);
         end_guest(VMI_RING_END_SHUTDOWN, frame->eip, 0);
-    }
     case VMI_CALL_SetInitialAPState:
-        count_exit(VMI_RING_EXIT_AP_STATE);
-        take_initial_state(frame->eax, frame->edx);
+        question = (struct question){ .exit = VMI_RING_EXIT_AP_STATE, .eax = frame->eax, .edx = frame->edx };
+        if (usual(frame, &question))
+            take_initial_state(question.eax, question.edx);
         return 1;
     case VMI_CALL_APICRead:
         count_exit(VMI_RING_EXIT_APIC);
         frame->eax = apic_read(frame->eax);
         return 1;
     case VMI_CALL_APICWrite:
-        count_exit(VMI_RING_EXIT_APIC);
-        apic_write(frame->eax, frame->edx);
+        question = (struct question){ .exit = VMI_RING_EXIT_APIC, .eax = frame->edx, .ecx = frame->eax };
+        if (usual(frame, &question))
+            apic_write(question.ecx, question.eax);
         return 1;
     case VMI_CALL_SetIOPLMask:
         shared_->iopl = frame->eax & EFLAGS_IOPL;

@@ -254,9 +254,9 @@ static u32 msr(struct instruction *i, u32 write)
     return 1;
 }
 
-static u32 simple(struct instruction *i, u32 exit, u32 argument)
+static u32 simple(struct instruction *i, u32 exit, u32 argument, u32 second)
 {
-    struct question question = { .exit = exit, .eax = argument, .length = i->at - i->begin };
+    struct question question = { .exit = exit, .eax = argument, .ecx = second, .length = i->at - i->begin };
     u32 action = ask_brain(i->frame, &question);
 
     if (action == VMI_RING_ACTION_FAULT)
@@ -281,13 +281,13 @@ static u32 system_group(struct instruction *i, u32 second)
         else if (!guest_read(i->memory, &word, 2))
             return 0;
         if (second == 1) {
-            if (simple(i, VMI_RING_EXIT_WRITE_CR, word) && !set_cr0((shared_->cr0 & ~0xeu) | (word & 0xf)))
+            if (simple(i, VMI_RING_EXIT_WRITE_CR, word, 0) && !set_cr0((shared_->cr0 & ~0xeu) | (word & 0xf)))
                 return 0;
         } else if (kind == 2) {
-            if (simple(i, VMI_RING_EXIT_SET_LDT, word) && !load_ldt(word))
+            if (simple(i, VMI_RING_EXIT_SET_LDT, word, 0) && !load_ldt(word))
                 return 0;
         } else if (kind == 3) {
-            if (simple(i, VMI_RING_EXIT_SET_TR, word))
+            if (simple(i, VMI_RING_EXIT_SET_TR, word, 0))
                 cpu_->tr = shared_->tr = word;
         } else {
             return 0;
@@ -297,16 +297,16 @@ static u32 system_group(struct instruction *i, u32 second)
     if (i->modrm >> 6 == 3)
         return 0;
     if (kind == 7) {
-        if (simple(i, VMI_RING_EXIT_INVLPG, i->memory))
+        if (simple(i, VMI_RING_EXIT_INVLPG, i->memory, 0))
             shadow_inval(cpu_->number, i->memory);
         return 1;
     }
     if ((kind != 2 && kind != 3) || !guest_read(i->memory, &dtr, 6))
         return 0;
     if (kind == 2) {
-        if (simple(i, VMI_RING_EXIT_SET_GDT, dtr.base))
+        if (simple(i, VMI_RING_EXIT_SET_GDT, dtr.base, dtr.limit))
             load_gdt(dtr.base, dtr.limit);
-    } else if (simple(i, VMI_RING_EXIT_SET_IDT, dtr.base)) {
+    } else if (simple(i, VMI_RING_EXIT_SET_IDT, dtr.base, dtr.limit)) {
         load_idt(dtr.base, dtr.limit);
     }
     return 1;
@@ -323,12 +323,12 @@ static u32 two_bytes(struct instruction *i)
     case 0x01:
         return system_group(i, opcode);
     case 0x06:
-        if (simple(i, VMI_RING_EXIT_CLTS, 0))
+        if (simple(i, VMI_RING_EXIT_CLTS, 0, 0))
             set_cr0(shared_->cr0 & ~CR0_TS);
         return 1;
     case 0x08:
     case 0x09:
-        if (simple(i, VMI_RING_EXIT_CACHE, opcode))
+        if (simple(i, VMI_RING_EXIT_CACHE, opcode, 0))
             asm volatile("wbinvd");
         return 1;
     case 0x20:
@@ -359,7 +359,7 @@ static u32 segment_move(struct instruction *i)
             return 0;
     }
     selector = (selector & 0xfffc) | 1;
-    if (kind != 2 || !stack_selector(selector, 1) || !simple(i, VMI_RING_EXIT_SEGMENT, selector))
+    if (kind != 2 || !stack_selector(selector, 1) || !simple(i, VMI_RING_EXIT_SEGMENT, selector, 0))
         return 0;
     i->frame->ss = selector;
     return 1;
@@ -376,7 +376,7 @@ static u32 one_byte(struct instruction *i, u32 opcode)
     case 0x8e:
         return segment_move(i);
     case 0xcd:
-        if (!next8(i, &vector) || !simple(i, VMI_RING_EXIT_SOFT_INT, vector))
+        if (!next8(i, &vector) || !simple(i, VMI_RING_EXIT_SOFT_INT, vector, 0))
             return 0;
         reflect(frame, vector, 0);
         return 1;
@@ -384,12 +384,12 @@ static u32 one_byte(struct instruction *i, u32 opcode)
         count_exit(VMI_RING_EXIT_IRET);
         return frame->eip < VMI_WIRE_BASE && guest_iret(frame, frame->esp);
     case 0xf4:
-        if (simple(i, VMI_RING_EXIT_HALT, shared_->interrupts))
+        if (simple(i, VMI_RING_EXIT_HALT, shared_->interrupts, 0))
             halt(frame);
         return 1;
     case 0xfa:
     case 0xfb:
-        if (simple(i, VMI_RING_EXIT_FLAG, opcode & 1)) {
+        if (simple(i, VMI_RING_EXIT_FLAG, opcode & 1, 0)) {
             shared_->interrupts = opcode & 1 ? EFLAGS_IF : 0;
             if (opcode & 1 && cpu_->held)
                 release_held(frame);

@@ -102,11 +102,13 @@ void guest_init(u32 number)
 /* The guest's STARTUP: only with a state, which is used up. */
 void guest_startup(u32 number)
 {
+    struct question question = { .exit = VMI_RING_EXIT_AP_START, .eax = number };
     u64 start = rdtsc();
 
     if (area_of(number)->state != CPU_PARKED || !initial[number].valid)
         return;
-    count_exit(VMI_RING_EXIT_AP_START);
+    if (ask_brain(0, &question) == VMI_WIRE_ACTION_RETURN)
+        return;
     area_of(number)->go = 1;
     while (area_of(number)->go && rdtsc() - start < PATIENCE) {
         send_nmi(number);

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xD57FADBB
+WIRE_HASH: Final = 0xD81E2759
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -624,7 +624,7 @@ class RingFrame(Record):
 
 @dataclass(frozen=True, slots=True)
 class RingShared(Record):
-    """A CPU's page in the window; the guest may write anything there, so the monitor believes nothing that matters to others.
+    """A CPU's page in the window; the guest may write anything there.
 
     Args:
         interrupts: virtual interrupt flag: 0x200 or 0.

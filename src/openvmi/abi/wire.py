@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The wire between payload and brain: constants, enumerations and codecs, without any TOML at run time.
 
-Generated from ``tables/wire.toml`` and ``ring.toml``, like ``firmware/include/vmi_wire.h``; both carry :data:`WIRE_HASH`.
+Generated from ``tables/wire.toml`` and ``ring.toml``, like ``firmware/include/vmi_wire.h``; both have :data:`WIRE_HASH`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from ._generated_wire import (
     RING_BITMAP_BITS,
     RING_BITMAP_OFFSET,
     RING_COUNTERS,
-    RING_CPUS_MAX,
-    RING_CPUS_OFFSET,
     RING_CPU_GDT,
     RING_CPU_IDT,
     RING_CPU_LDT,
     RING_CPU_SHARED,
     RING_CPU_SIZE,
     RING_CPU_STACK,
-    RING_EXITS,
+    RING_CPUS_MAX,
+    RING_CPUS_OFFSET,
     RING_EXIT_FIRST,
+    RING_EXITS,
     RING_FRAMES_MAX,
     RING_FRAMES_OFFSET,
     RING_IMAGE_OFFSET,
@@ -41,11 +41,11 @@ from ._generated_wire import (
     WIRE_CALLS,
     WIRE_CODE_OFFSET,
     WIRE_CODE_SIZE,
-    WIRE_CPUS_MAX,
-    WIRE_CPUS_OFFSET,
     WIRE_CPU_COUNTERS,
     WIRE_CPU_RING,
     WIRE_CPU_SIZE,
+    WIRE_CPUS_MAX,
+    WIRE_CPUS_OFFSET,
     WIRE_GDTS,
     WIRE_GDTS_OFFSET,
     WIRE_HASH,
@@ -55,9 +55,9 @@ from ._generated_wire import (
     WIRE_MODE_WORK,
     WIRE_PCI_ID,
     WIRE_PHASE_MASK,
-    WIRE_RINGS_OFFSET,
     WIRE_RING_ONE,
     WIRE_RING_SLACK,
+    WIRE_RINGS_OFFSET,
     WIRE_SITES,
     WIRE_SITES_OFFSET,
     WIRE_SIZE,
