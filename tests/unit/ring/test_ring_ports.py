@@ -129,6 +129,13 @@ def test_ways_to_the_monitors_memory_are_closed(port: int, size: int) -> None:
     assert ports().write(port, size, 0x55) == Value()
 
 
+@pytest.mark.parametrize("value", [0xF0, 0xF1])
+def test_acpi_is_switched_on_and_off(value: int) -> None:
+    assert ports().write(0xB2, 1, value) is None
+    assert ports().write(0xB2, 2, value) == Value()
+    assert ports().write(0xB2, 1, value ^ 3) == Value()
+
+
 def test_address_line_20_stays_on() -> None:
     machine = ports()
     assert machine.write(0x64, 1, 0xDD) == Value()

@@ -23,6 +23,7 @@ _KEYBOARD_DATA: Final = 0x60
 _KEYBOARD: Final = 0x64
 _FAST_A20: Final = 0x92
 _SMI: Final = range(0xB2, 0xB4)
+_ACPI_MODES: Final = frozenset({0xF0, 0xF1})  # QEMU's chipset takes these two itself and makes no SMI of them
 _DMA_HIGH: Final = range(0x480, 0x490)  # address bits 24-31 of the ISA DMA controllers
 _FW_CFG_DMA: Final = range(0x514, 0x51C)
 _DROPPED: Final = (_SMI, _DMA_HIGH, _FW_CFG_DMA)
@@ -119,6 +120,8 @@ class Ports:
             return protection("an access beyond the last port")
         if port in _PCI:
             return self.pci.write(port, size, value)
+        if port == _SMI.start and size == 1 and value in _ACPI_MODES:
+            return None
         if any(self._touches(port, size, part) for part in _DROPPED):
             return Value()
         if self.wake and port <= self.wake < port + size:
