@@ -54,6 +54,7 @@ struct attempt {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[];
+extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[],
+	sensitive_attempts[];
 
 #endif
