@@ -245,7 +245,7 @@ STUB(SetCR2, movl %eax, SHARED(cr2) ; ret)
 STUB(GetCR3, movl SHARED(cr3), %eax ; ret)
 STUB(GetCR4, movl SHARED(cr4), %eax ; ret)
 STUB(RDTSC, rdtsc ; ret)
-STUB(IODelay, ret)
+STUB(IODelay, xchgw %ax, %ax ; ret) /* two bytes at least, for the patch */
 STUB(SetIOPLMask, andl $EFLAGS_IOPL, %eax ; movl %eax, SHARED(iopl) ; ret)
 STUB(GetTR, movl SHARED(tr), %eax ; ret)
 STUB(GetLDT, movl SHARED(ldt), %eax ; ret)
