@@ -213,6 +213,8 @@ class Hosted:
             yield f"the guest continues natively, nothing reaches Python: {link.refusal()}"
         elif link.guest_state is GuestState.SILENT and stop is None:
             yield "the guest never asked for the interface: nothing reaches Python (is it a VMI kernel?)"
+        if isinstance(self.hypervisor, Ring) and (why := self.hypervisor.refusal()):
+            yield f"the kernel stays at ring 0, natively: {why}"
         if link.fault:
             yield f"the guest wrote nonsense into the shared memory: {link.fault}"
         if self._stage.dropped:

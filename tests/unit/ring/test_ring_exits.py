@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from openvmi.abi import wire
 from openvmi.abi.structs import ApState
-from openvmi.abi.wire import Action, Mode, RingAction, RingEnd, RingExit, RingFrame, RingInfo
+from openvmi.abi.wire import Action, Mode, RingAction, RingEnd, RingExit, RingFrame, RingInfo, RingRefusal
 from openvmi.errors import UsageError
 from openvmi.hypervisor.answers import Refuse, Stop, Value
 from openvmi.hypervisor.handlers import Verdict
@@ -241,3 +241,13 @@ def test_a_class_of_ones_own_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("from openvmi.hypervisor import Ring\nclass Mine(Ring):\n    pass\n")
     assert isinstance(load_hypervisor(str(file)), Ring)
+
+
+def test_a_refusal_has_words(asked: Asked) -> None:
+    at = (wire.RING_INFO_OFFSET + RingInfo.OFFSETS["refusal"]) // 4
+    assert asked.ring.refusal() == ""
+    for refusal in RingRefusal:
+        asked.link.words[at] = refusal
+        assert asked.ring.refusal().startswith(refusal.name) or not refusal
+    asked.link.words[at] = 77
+    assert asked.ring.refusal() == "reason 77"

@@ -21,6 +21,7 @@ from ...abi.wire import (
     Mode,
     RingExit,
     RingInfo,
+    RingRefusal,
 )
 from .cpu import CpuDecisions
 from .devices import DeviceDecisions
@@ -36,6 +37,16 @@ if TYPE_CHECKING:
     from ..vcpu import Vcpu
 
 _MODES: Final = RING_INFO_OFFSET + RingInfo.OFFSETS["modes"]
+_REFUSAL: Final = (RING_INFO_OFFSET + RingInfo.OFFSETS["refusal"]) // 4
+_WHY: Final = {
+    RingRefusal.CPU: "the CPU lacks a feature that it needs (PSE, TSC)",
+    RingRefusal.STATE: "not at CPL 0 with interrupts off, paging and CR0.WP on",
+    RingRefusal.SEGMENTS: "code, stack or data segments are not flat",
+    RingRefusal.TABLES: "descriptor tables are too large",
+    RingRefusal.MEMORY: "the memory for shadows does not do",
+    RingRefusal.ROOT: "the page tables can't be followed",
+    RingRefusal.CPUS: "there are too many CPUs",
+}
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
@@ -94,6 +105,16 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
         if watch is None:
             return handlers
         return [each and watch.watched(RingExit(number), each, link) for number, each in enumerate(handlers)]
+
+    def refusal(self) -> str:
+        """Return why the monitor did not take the guest's kernel; empty if it did, or was not asked."""
+        value = 0 if self.link is None else self.link.words[_REFUSAL]
+        if not value:
+            return ""
+        try:
+            return f"{RingRefusal(value).name}: {_WHY[RingRefusal(value)]}"
+        except (ValueError, KeyError):
+            return f"reason {value}"
 
     def exit_counts(self) -> Mapping[RingExit, int]:
         """Return how often each exit was made, on all CPUs; those that never were left out."""
