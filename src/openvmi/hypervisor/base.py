@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .. import images
 from ..abi import Call
 from ..abi.wire import Mode
-from ._generated_calls import SHAPES, Calls
+from ._generated_calls import SHAPES, Calls, CallShape
 
 if TYPE_CHECKING:
     from ..machine import Machine, Outcome
@@ -64,6 +64,11 @@ class Hypervisor(Calls):
 
     def install(self, link: Link, memory: int) -> None:
         """Put what else the guest needs into the link's memory, before it starts; it has ``memory`` bytes of RAM."""
+
+    @classmethod
+    def exit_shapes(cls) -> tuple[CallShape, ...]:
+        """Return the exits of ``ring`` that there are methods for; here none."""
+        return ()
 
     def exit_handlers(self, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
         """Return what answers exits of the guest from ring 1, by their number; here there are none."""

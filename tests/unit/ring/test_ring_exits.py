@@ -251,3 +251,13 @@ def test_a_refusal_has_words(asked: Asked) -> None:
         assert asked.ring.refusal().startswith(refusal.name) or not refusal
     asked.link.words[at] = 77
     assert asked.ring.refusal() == "reason 77"
+
+
+@pytest.mark.parametrize(
+    "method", ["def on_wrmsr(self, vcpu, value): pass", "on_out = 5", "async def on_cpuid(self, *all): pass"]
+)
+def test_a_method_that_can_not_be_called_is_told_before_the_machine_starts(tmp_path: Path, method: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(f"from openvmi.hypervisor import Ring\nclass Mine(Ring):\n    {method}\n")
+    with pytest.raises(UsageError, match="on_"):
+        load_hypervisor(str(file))

@@ -32,6 +32,7 @@ from .stats import Watch
 from .tables import TableDecisions
 
 if TYPE_CHECKING:
+    from .._generated_calls import CallShape
     from ..handlers import Handler
     from ..link import Link
     from ..vcpu import Vcpu
@@ -85,6 +86,11 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
         """Ask nothing, and return this: a guest that waits for answers executes instructions while it does."""
         self.quiet = frozenset(RingExit)
         return self
+
+    @classmethod
+    def exit_shapes(cls) -> tuple[CallShape, ...]:
+        """Return the exits that there are methods for."""
+        return tuple(EXITS.values())
 
     def asked(self) -> tuple[RingExit, ...]:
         """Return the exits that Python is asked about, by number."""
