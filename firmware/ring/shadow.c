@@ -71,8 +71,17 @@ void shadow_sync_slot(u32 cpu, u32 directory, u32 slot, u32 make)
         link_cut(cpu, directory, slot);
 }
 
-/* An entry of the guest's has changed: bring all shadows of its frame up to date. Making a table may evict others of the
- * frame's shadows, so each is looked at again. */
+static void sync_one(u32 cpu, u32 index, u32 slot)
+{
+    struct shadow_page *page = page_of(index);
+    if (page->kind == TABLE)
+        sync_leaf(cpu, index, slot);
+    else if (has_slots(page->kind))
+        shadow_sync_slot(cpu, index, slot, page->pins);
+}
+
+/* An entry of the guest's has changed: bring all shadows of its frame up to date; mostly it has one. Making a table may
+ * evict others of the frame's shadows, so each is looked at again. */
 static void sync_entry(u32 cpu, u32 gpa)
 {
     u16 found[SHADOW_CPUS + 2];
@@ -81,17 +90,16 @@ static void sync_entry(u32 cpu, u32 gpa)
         shadow.count->nonsense++;
         return;
     }
-    for (u32 index = shadow.config.frame_table[pfn]; index && count < SHADOW_CPUS + 2; index = page_of(index)->next)
-        found[count++] = (u16)index;
-    for (u32 i = 0; i < count; i++) {
-        struct shadow_page *page = page_of(found[i]);
-        if (page->pfn != pfn)
-            continue;
-        if (page->kind == TABLE)
-            sync_leaf(cpu, found[i], slot);
-        else if (has_slots(page->kind))
-            shadow_sync_slot(cpu, found[i], slot, page->pins);
+    u32 index = shadow.config.frame_table[pfn];
+    if (index && !page_of(index)->next) {
+        sync_one(cpu, index, slot);
+        return;
     }
+    for (; index && count < SHADOW_CPUS + 2; index = page_of(index)->next)
+        found[count++] = (u16)index;
+    for (u32 i = 0; i < count; i++)
+        if (page_of(found[i])->pfn == pfn)
+            sync_one(cpu, found[i], slot);
 }
 
 void shadow_drain_locked(u32 cpu)

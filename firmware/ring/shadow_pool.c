@@ -93,7 +93,7 @@ void pool_flushed(u32 cpu)
     to_free(&shadow.limbo_old);
     shadow.limbo_old = shadow.limbo_new;
     shadow.limbo_new = 0;
-    shadow.waiting = shadow.online & ~self;
+    shadow.waiting = shadow.limbo_old ? shadow.online & ~self : 0;
     if (!shadow.waiting)
         to_free(&shadow.limbo_old);
 }
@@ -106,7 +106,7 @@ static void flush_all(u32 cpu)
         tlb_flush_others(cpu);
     to_free(&shadow.limbo_old);
     to_free(&shadow.limbo_new);
-    shadow.waiting = shadow.online;
+    shadow.waiting = 0;
     shadow.stale = 0;
 }
 

@@ -192,6 +192,48 @@ def test_a_directory_that_changes_is_for_the_flush(guest: Machine) -> None:
     assert guest.host.flushes[0] == before + 1
 
 
+def test_a_page_that_another_cpu_took_away_is_for_the_flush(guest: Machine) -> None:
+    guest.set_root(1, cr3(guest))
+    guest.write(TABLES, 3, DATA * PAGE | FULL)
+    for cpu in range(2):
+        guest.access(cpu, 3 * PAGE, W)
+    guest.set_entry(0, TABLES, 3, 0)
+    guest.flush(0)
+    guest.flush(1)
+    assert guest.access(1, 3 * PAGE, W) == ("fault", W)
+    before = list(guest.host.flushes)
+    for cpu in (0, 1, 0, 1):
+        guest.flush(cpu)
+    assert list(guest.host.flushes) == before, "nothing has changed"
+
+
+def test_a_directory_that_loses_a_right_is_for_the_flush(guest: Machine) -> None:
+    guest.write(TABLES, 3, DATA * PAGE | FULL)
+    guest.access(0, 3 * PAGE, W)
+    guest.set_entry(0, ROOT, 0, TABLES * PAGE | P | U | A)
+    guest.flush(0)
+    assert guest.access(0, 3 * PAGE, W) == ("fault", P | W)
+
+
+def test_a_large_page_that_loses_a_right_is_for_the_flush(guest: Machine) -> None:
+    guest.write(ROOT, 1, FULL | PS)
+    guest.access(0, 1 << guest.width.shift, W)
+    guest.set_entry(0, ROOT, 1, P | U | A | PS)
+    guest.flush(0)
+    assert guest.access(0, 1 << guest.width.shift, W) == ("fault", P | W)
+
+
+def test_a_shared_table_that_changes_is_for_the_flush(guest: Machine) -> None:
+    guest.write(TABLES, 3, DATA * PAGE | FULL)
+    guest.write(ROOT, 1, TABLES * PAGE | FULL)
+    for slot in range(2):
+        guest.access(0, slot << guest.width.shift | 3 * PAGE, W)
+    guest.set_entry(0, TABLES, 3, 0)
+    guest.flush(0)
+    for slot in range(2):
+        assert guest.access(0, slot << guest.width.shift | 3 * PAGE, W) == ("fault", W)
+
+
 def test_a_large_page_that_was_dropped_is_for_the_flush_too(guest: Machine) -> None:
     guest.write(ROOT, 1, FULL | PS)
     guest.access(0, 1 << guest.width.shift, W)

@@ -133,6 +133,18 @@ def test_a_pointer_to_what_is_not_ram_is_refused_when_used(guest: Machine) -> No
     assert guest.access(0, 3 << 30, 0) == ("refused", 3)
 
 
+@pytest.mark.parametrize("turn", range(1, 7))
+def test_a_store_of_another_cpu_in_the_middle_of_a_fault_is_not_lost(guest: Machine, turn: int) -> None:
+    guest.write(TABLES, 3, DATA * PAGE | P | W | U)
+    host = guest.host
+    host.mutate_gpa = TABLES * PAGE + 3 * guest.width.bytes
+    host.mutate_value, host.mutate_after = (DATA + 1) * PAGE | P | W | U, turn
+    guest.fault(0, 3 * PAGE, W)
+    if not host.mutate_after:
+        assert guest.entry(TABLES, 3) & ~(FULL ^ (P | W | U)) == (DATA + 1) * PAGE | P | W | U
+    host.mutate_after = 0
+
+
 @pytest.mark.parametrize("count", [1, QUEUE, QUEUE + 1, 1 << 31, 0xFFFFFFFF])
 def test_a_hostile_queue_is_bounded(guest: Machine, count: int) -> None:
     words = [0xFFFFFFFF, POOL, ROOT * PAGE + 1, TABLES * PAGE + 4095, RAM_FRAMES * PAGE, FRAMES * PAGE, 0, 0x80000000]

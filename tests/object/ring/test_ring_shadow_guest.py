@@ -138,6 +138,9 @@ class Guest(RuleBasedStateMachine):
         self.machine.release(cpu, table)
 
     def settle(self) -> None:
+        """Who has changed something drains before others flush."""
+        for cpu in range(2):
+            self.machine.drain(cpu)
         for cpu in range(2):
             self.machine.flush(cpu)
 
