@@ -95,6 +95,7 @@ class Hosted:
         self.terminal: Terminal | None = None
         self.hypervisor.debugger = self._debug
         self._error: BaseException | None = None
+        self._statistics: list[str] = []
         self._debugged: tuple[Vcpu | None, threading.Event] | None = None
         self._stack = ExitStack()
 
@@ -139,6 +140,7 @@ class Hosted:
             self._release()
             raise
         self._release()
+        self._statistics = list(self._count())  # while there is memory to find symbols in
         return self._judge(outcome)
 
     def tell(self) -> None:
@@ -152,10 +154,10 @@ class Hosted:
         for warning in self._warnings():
             tell(f"openvmi: warning: {printable(warning)}")
         tell(f"openvmi: {printable(self._name)}: {self._sum()}")
-        for line in self._statistics():
+        for line in self._statistics:
             tell(printable(line))
 
-    def _statistics(self) -> Iterator[str]:
+    def _count(self) -> Iterator[str]:
         if self._watch is not None and isinstance(self.hypervisor, Ring):
             guest = self._session.guest
             place = hex if guest is None else guest.symbols.place
