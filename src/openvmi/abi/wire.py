@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The wire between payload and brain: constants, enumerations and codecs, without any TOML at run time.
 
-Generated from ``tables/wire.toml`` and ``ring.toml``, like ``firmware/include/vmi_wire.h``; both have :data:`WIRE_HASH`.
+Generated from ``tables/wire.toml`` and ``ring.toml``, like ``firmware/include/vmi_wire.h``: see :data:`WIRE_HASH`.
 """
 
 from __future__ import annotations
