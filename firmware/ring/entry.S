@@ -115,7 +115,8 @@ FUNCTION(ring_gate)
     movl %eax, %ds
     pushfl
     popl FRAME(eflags)(%esp)
-    cld
+    pushl $EFLAGS_FIXED                 /* a call gate keeps all flags: NT would make our IRET a task's end */
+    popfl
     movl %esp, %eax
     call ring_call
     jmp trap_exit

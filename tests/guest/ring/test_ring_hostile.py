@@ -99,6 +99,7 @@ DEVICES = (
 CALLS = (
     Way("gate-numbers", 1000),
     Way("gate-user", 1, 1),
+    Way("gate-flags", 10),
     *(Way(f"calls seed={seed}", 500, ends=("GATE", "STACK")) for seed in range(1, 5)),
     Way("queue", 200),
     *(Way(f"shared seed={seed}", 1, ends=("GATE", "STACK", "SEGMENTS", "ROOT")) for seed in range(1, 4)),

@@ -18,6 +18,24 @@ static void gate_numbers(void)
 		held("gate", try(by_gate, random32() | 0x80000000), false);
 }
 
+/* A call gate keeps flags that an interrupt gate clears: what does the monitor do with them? */
+static void by_gate_with_flags(u32 flags)
+{
+	asm volatile("pushl %0; popfl" ::"r"(flags | EFLAGS_FIXED) : "memory", "cc");
+	vmi_call(VMI_CALL_FlushTLB, 1, 0, 0, 0, 0);
+	vmi_call(VMI_CALL_GetCR4, 0, 0, 0, 0, 0);
+	vmi_call(VMI_CALL_RDMSR, 0, 0, 0x10, 0, 0);
+}
+
+static void gate_flags(void)
+{
+	static const u32 flags[] = { 0x4000, 0x400, 0x40000, 0x4400, 0x3000, 0x44D00, 0x200000, 0x7000, 0x180000, 0x100 };
+
+	for (u32 i = 0; i < ARRAY_SIZE(flags); i++)
+		held("flags", try(by_gate_with_flags, flags[i]), false);
+	asm volatile("pushl $2; popfl" ::: "memory", "cc");
+}
+
 /* Ring 3 has no gate: it is the kernel's. */
 static void gate_from_user(void)
 {
@@ -141,5 +159,5 @@ static void shared_random(void)
 
 const struct attempt call_attempts[] = {
 	{ "gate-numbers", gate_numbers }, { "calls", random_calls }, { "queue", shared_page },
-	{ "shared", shared_random },	  { "gate-user", gate_from_user }, { NULL, NULL },
+	{ "shared", shared_random },	  { "gate-user", gate_from_user }, { "gate-flags", gate_flags }, { NULL, NULL },
 };
