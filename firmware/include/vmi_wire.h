@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xd4ac6e90
+#define VMI_WIRE_HASH 0x401c8a8c
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -52,6 +52,44 @@
 #define VMI_WIRE_RING_ONE           0x40000     /* records of the ring where there is one CPU */
 #define VMI_WIRE_RING_SLACK         64          /* records of a ring kept free for writers that interrupt one another */
 #define VMI_WIRE_PHASE_MASK         3           /* phase in a mailbox's state; the rest is the request's number */
+#define VMI_RING_CPUS_MAX           8           /* virtual CPUs that ring has room for */
+/* lowest part of the hole: all that the guest's segments reach of it; read-only but for RING_SHARED_OFFSET */
+#define VMI_RING_WINDOW_SIZE        0x10000
+#define VMI_RING_STUBS_PAE_OFFSET   0x3000      /* stubs of the payload for PAE; the others' are at WIRE_CODE_OFFSET */
+/* in the window: this CPU's page, ring_shared; written by guest and monitor */
+#define VMI_RING_SHARED_OFFSET      0x6000
+/* in the window: frames that have a shadow, by number modulo RING_BITMAP_BITS */
+#define VMI_RING_BITMAP_OFFSET      0x8000
+#define VMI_RING_BITMAP_BITS        0x40000     /* bits there */
+/* the monitor for guests without PAE, and its variables: RING_IMAGE_SIZE */
+#define VMI_RING_IMAGE_OFFSET       0x1010000
+#define VMI_RING_IMAGE_PAE_OFFSET   0x1050000   /* the monitor for guests with PAE */
+#define VMI_RING_IMAGE_SIZE         0x30000     /* room for either */
+/* ring_info: what Python says before the guest starts, and what the monitor tells */
+#define VMI_RING_INFO_OFFSET        0x108f000
+/* a bit for each I/O port: 1 = the brain is asked, 0 = the guest has the machine's own */
+#define VMI_RING_PORTS_OFFSET       0x1082000
+#define VMI_RING_TABLES_OFFSET      0x1090000   /* page tables of the hole that all CPUs share */
+#define VMI_RING_PAGES_OFFSET       0x10a0000   /* what is known of each page of the pool */
+#define VMI_RING_FRAMES_OFFSET      0x1100000   /* 16 bits for each frame of the guest's */
+#define VMI_RING_FRAMES_MAX         0x100000    /* frames for which there is room: 4 GiB */
+#define VMI_RING_CPUS_OFFSET        0x1300000   /* areas of the CPUs, RING_CPU_SIZE each */
+#define VMI_RING_CPU_SIZE           0x10000     /* of each */
+/* in a CPU's area: its real GDT, 160 entries; behind it what else is wanted on each exit */
+#define VMI_RING_CPU_GDT            0
+#define VMI_RING_CPU_IDT            0x6800      /* its real IDT */
+#define VMI_RING_CPU_LDT            0x3000      /* its real LDT, 512 entries */
+#define VMI_RING_CPU_SHARED         0x4000      /* its ring_shared, the page that is in the window */
+/* end of the monitor's stack; a ring_frame lies there when the brain is asked */
+#define VMI_RING_CPU_STACK          0x67f0
+#define VMI_RING_POOL_OFFSET        0x1400000   /* pages for shadows, to the end of the device's memory */
+/* from this linear offset on, the hole is each CPU's own: its area, windows to guest frames and to shadows */
+#define VMI_RING_PRIVATE_OFFSET     0x1400000
+#define VMI_RING_QUEUE              0x300       /* entries of the update queue */
+#define VMI_RING_EXIT_FIRST         0x100       /* an exit's number in a mailbox is this more: below are calls */
+#define VMI_RING_EXITS              64          /* room for exits in tables */
+/* in a CPU's area: how often each exit was made, RING_EXITS numbers of 64 bits */
+#define VMI_RING_COUNTERS           0x780
 
 /* what is done with a call, changed at any time by the brain */
 #define VMI_WIRE_MODE_NATIVE        0           /* done at once */
@@ -94,6 +132,87 @@
 
 /* what a record tells */
 #define VMI_WIRE_RECORD_CALL        1           /* a call, before it is done */
+#define VMI_WIRE_RECORD_ANSWERED    2           /* a call that the brain has answered; by ring alone */
+
+/* why the guest was left for the monitor; the arguments stand in the mailbox's fields */
+#define VMI_RING_EXIT_CALL          0           /* a VMI call that its stub could not do */
+#define VMI_RING_EXIT_INTERRUPT     1           /* a device's interrupt, given to the guest */
+#define VMI_RING_EXIT_HELD          2           /* a device's interrupt, held back until the guest enables interrupts */
+#define VMI_RING_EXIT_FILL          3           /* a page fault that only a shadow lacked */
+#define VMI_RING_EXIT_FAULT         4           /* a page fault, given to the guest */
+/* another exception, given to the guest: eax = vector, edx = error code */
+#define VMI_RING_EXIT_EXCEPTION     5
+#define VMI_RING_EXIT_IRET          6           /* an IRET or SYSEXIT that its stub could not do */
+#define VMI_RING_EXIT_ENABLE        7           /* interrupts were enabled while one was held back */
+#define VMI_RING_EXIT_CPUID         8           /* call 0: eax = leaf, ecx = subleaf; results eax, ebx, ecx, edx */
+#define VMI_RING_EXIT_RDMSR         9           /* ecx = index; results eax, edx */
+#define VMI_RING_EXIT_WRMSR         0xa         /* ecx = index, edx:eax = value */
+#define VMI_RING_EXIT_IN            0xb         /* edx = port, ecx = size in bytes; result eax */
+#define VMI_RING_EXIT_OUT           0xc         /* edx = port, ecx = size in bytes, eax = value */
+#define VMI_RING_EXIT_READ_CR       0xd         /* ecx = number; result eax */
+#define VMI_RING_EXIT_WRITE_CR      0xe         /* ecx = number, eax = value */
+#define VMI_RING_EXIT_READ_DR       0xf         /* ecx = number; result eax */
+#define VMI_RING_EXIT_WRITE_DR      0x10        /* ecx = number, eax = value */
+#define VMI_RING_EXIT_CLTS          0x11        /* CR0.TS is cleared */
+#define VMI_RING_EXIT_HALT          0x12        /* the CPU waits for an interrupt */
+#define VMI_RING_EXIT_SET_GDT       0x13        /* eax = base, ecx = limit */
+#define VMI_RING_EXIT_SET_LDT       0x14        /* eax = selector */
+#define VMI_RING_EXIT_SET_IDT       0x15        /* eax = base, ecx = limit */
+#define VMI_RING_EXIT_SET_TR        0x16        /* eax = selector */
+/* a GDT or LDT entry: ecx = index * 8 + 4 if LDT, eax = low, edx = high */
+#define VMI_RING_EXIT_DESCRIPTOR    0x17
+#define VMI_RING_EXIT_GATE          0x18        /* an IDT entry: ecx = index, eax = low, edx = high */
+#define VMI_RING_EXIT_FLAG          0x19        /* CLI or STI as an instruction: eax = new IF */
+#define VMI_RING_EXIT_INVLPG        0x1a        /* as an instruction: eax = address */
+#define VMI_RING_EXIT_CACHE         0x1b        /* WBINVD or INVD */
+/* INT n from the kernel to a gate it may not use natively: eax = vector */
+#define VMI_RING_EXIT_SOFT_INT      0x1c
+#define VMI_RING_EXIT_SET_ROOT      0x1d        /* CR3: eax = value */
+#define VMI_RING_EXIT_KERNEL_STACK  0x1e        /* UpdateKernelStack: eax = selector, edx = stack */
+/* AllocatePage of a frame that has a shadow: eax = frame, edx = flags */
+#define VMI_RING_EXIT_ALLOCATE      0x1f
+#define VMI_RING_EXIT_RELEASE       0x20        /* ReleasePage of a frame that has a shadow: eax = frame, edx = flags */
+#define VMI_RING_EXIT_FLUSH         0x21        /* InvalPage or FlushTLB */
+#define VMI_RING_EXIT_DRAIN         0x22        /* the update queue was full */
+#define VMI_RING_EXIT_AP_STATE      0x23        /* SetInitialAPState: eax = address, edx = APIC id */
+#define VMI_RING_EXIT_AP_START      0x24        /* a CPU is started: eax = its number */
+#define VMI_RING_EXIT_APIC          0x25        /* APICRead or APICWrite: ecx = register, eax = value */
+#define VMI_RING_EXIT_TIMER         0x26        /* calls 66-71 */
+#define VMI_RING_EXIT_REBOOT        0x27        /* call 36: eax = how */
+#define VMI_RING_EXIT_SHUTDOWN      0x28        /* call 37 */
+/* the guest maps what it may not have: eax = linear address, edx:ecx = physical; it gets a fault */
+#define VMI_RING_EXIT_REFUSED       0x29
+/* a #GP of the kernel that is no instruction of ours: it gets the fault */
+#define VMI_RING_EXIT_UNKNOWN       0x2a
+#define VMI_RING_EXIT_END           0x2b        /* the guest can't go on: eax = RingEnd; nothing is answered */
+#define VMI_RING_EXIT_RDPMC         0x2c        /* ecx = counter; results eax, edx */
+#define VMI_RING_EXIT_SEGMENT       0x2d        /* a segment register was repaired: eax = selector */
+
+/* what the brain may answer to an exit, beyond Action: CONTINUE is the default, RETURN has the results */
+#define VMI_RING_ACTION_FAULT       3           /* the guest gets an exception: eax = vector, edx = error code */
+#define VMI_RING_ACTION_END         4           /* the guest ends */
+
+/* why a guest was ended */
+#define VMI_RING_END_NONE           0           /* it was not */
+#define VMI_RING_END_STACK          1           /* no stack for an exception: natively a double fault */
+#define VMI_RING_END_GATE           2           /* no gate for an exception: natively a double fault */
+#define VMI_RING_END_ROOT           3           /* CR3 is no RAM of the guest's */
+#define VMI_RING_END_SEGMENTS       4           /* no code segment to return to */
+#define VMI_RING_END_DOUBLE         5           /* a double fault inside the monitor */
+#define VMI_RING_END_MONITOR        6           /* an exception inside the monitor */
+#define VMI_RING_END_BRAIN          7           /* the brain wanted it */
+#define VMI_RING_END_SHUTDOWN       8           /* the guest asked for it */
+#define VMI_RING_END_POOL           9           /* no memory for shadows */
+
+/* why vmi_init of ring said no; the guest stays native */
+#define VMI_RING_REFUSAL_NONE       0           /* it was not asked, or said yes */
+#define VMI_RING_REFUSAL_CPU        1           /* the CPU lacks PSE, TSC or, for what is asked, another feature */
+#define VMI_RING_REFUSAL_STATE      2           /* not at CPL 0 with interrupts off, paging and CR0.WP on */
+#define VMI_RING_REFUSAL_SEGMENTS   3           /* code, stack or data segments are not flat */
+#define VMI_RING_REFUSAL_TABLES     4           /* GDT, LDT or IDT are too large */
+#define VMI_RING_REFUSAL_MEMORY     5           /* the memory for shadows does not do */
+#define VMI_RING_REFUSAL_ROOT       6           /* the page tables can't be shadowed */
+#define VMI_RING_REFUSAL_CPUS       7           /* too many CPUs */
 
 /* struct vmi_wire_header: size and offsets in bytes */
 #define VMI_WIRE_HEADER_SIZE        512
@@ -203,6 +322,69 @@
 #define VMI_WIRE_RECORD_edx_OFFSET  20
 #define VMI_WIRE_RECORD_ecx_OFFSET  24
 #define VMI_WIRE_RECORD_sequence_OFFSET 28
+
+/* struct vmi_ring_frame: size and offsets in bytes */
+#define VMI_RING_FRAME_SIZE         68
+#define VMI_RING_FRAME_es_OFFSET    0
+#define VMI_RING_FRAME_ds_OFFSET    4
+#define VMI_RING_FRAME_edi_OFFSET   8
+#define VMI_RING_FRAME_esi_OFFSET   12
+#define VMI_RING_FRAME_ebp_OFFSET   16
+#define VMI_RING_FRAME_unused_OFFSET 20
+#define VMI_RING_FRAME_ebx_OFFSET   24
+#define VMI_RING_FRAME_edx_OFFSET   28
+#define VMI_RING_FRAME_ecx_OFFSET   32
+#define VMI_RING_FRAME_eax_OFFSET   36
+#define VMI_RING_FRAME_vector_OFFSET 40
+#define VMI_RING_FRAME_error_OFFSET 44
+#define VMI_RING_FRAME_eip_OFFSET   48
+#define VMI_RING_FRAME_cs_OFFSET    52
+#define VMI_RING_FRAME_eflags_OFFSET 56
+#define VMI_RING_FRAME_esp_OFFSET   60
+#define VMI_RING_FRAME_ss_OFFSET    64
+
+/* struct vmi_ring_shared: size and offsets in bytes */
+#define VMI_RING_SHARED_SIZE        4096
+#define VMI_RING_SHARED_interrupts_OFFSET 0
+#define VMI_RING_SHARED_held_OFFSET 4
+#define VMI_RING_SHARED_lazy_OFFSET 8
+#define VMI_RING_SHARED_deferred_OFFSET 12
+#define VMI_RING_SHARED_cr0_OFFSET  16
+#define VMI_RING_SHARED_cr2_OFFSET  20
+#define VMI_RING_SHARED_cr3_OFFSET  24
+#define VMI_RING_SHARED_cr4_OFFSET  28
+#define VMI_RING_SHARED_stack_OFFSET 32
+#define VMI_RING_SHARED_stack_selector_OFFSET 36
+#define VMI_RING_SHARED_sysexit_cs_OFFSET 40
+#define VMI_RING_SHARED_sysexit_ss_OFFSET 44
+#define VMI_RING_SHARED_maps_OFFSET 48
+#define VMI_RING_SHARED_cpu_OFFSET  96
+#define VMI_RING_SHARED_gdt_base_OFFSET 100
+#define VMI_RING_SHARED_gdt_limit_OFFSET 104
+#define VMI_RING_SHARED_idt_base_OFFSET 108
+#define VMI_RING_SHARED_idt_limit_OFFSET 112
+#define VMI_RING_SHARED_ldt_OFFSET  116
+#define VMI_RING_SHARED_tr_OFFSET   120
+#define VMI_RING_SHARED_iopl_OFFSET 124
+#define VMI_RING_SHARED_unused_OFFSET 128
+#define VMI_RING_SHARED_count_OFFSET 1020
+#define VMI_RING_SHARED_queue_OFFSET 1024
+
+/* struct vmi_ring_info: size and offsets in bytes */
+#define VMI_RING_INFO_SIZE          256
+#define VMI_RING_INFO_frames_OFFSET 0
+#define VMI_RING_INFO_pool_pages_OFFSET 4
+#define VMI_RING_INFO_options_OFFSET 8
+#define VMI_RING_INFO_refusal_OFFSET 12
+#define VMI_RING_INFO_end_OFFSET    16
+#define VMI_RING_INFO_end_address_OFFSET 20
+#define VMI_RING_INFO_end_detail_OFFSET 24
+#define VMI_RING_INFO_init_pae_OFFSET 28
+#define VMI_RING_INFO_get_reloc_pae_OFFSET 32
+#define VMI_RING_INFO_physical_bits_OFFSET 36
+#define VMI_RING_INFO_unused_OFFSET 40
+#define VMI_RING_INFO_modes_OFFSET  64
+#define VMI_RING_INFO_shadow_OFFSET 128
 
 #ifndef __ASSEMBLER__
 _Static_assert(sizeof(unsigned char) == 1, "unsigned char");
@@ -423,6 +605,129 @@ VMI_AT(vmi_wire_record, eax, VMI_WIRE_RECORD_eax_OFFSET);
 VMI_AT(vmi_wire_record, edx, VMI_WIRE_RECORD_edx_OFFSET);
 VMI_AT(vmi_wire_record, ecx, VMI_WIRE_RECORD_ecx_OFFSET);
 VMI_AT(vmi_wire_record, sequence, VMI_WIRE_RECORD_sequence_OFFSET);
+
+/* the guest's registers as the monitor was entered; changed in place, they are what the guest goes on with */
+struct vmi_ring_frame {
+    unsigned int es;                        /* selector */
+    unsigned int ds;                        /* selector */
+    unsigned int edi;
+    unsigned int esi;
+    unsigned int ebp;
+    unsigned int unused;
+    unsigned int ebx;
+    unsigned int edx;
+    unsigned int ecx;
+    unsigned int eax;
+    unsigned int vector;                    /* of the exception or interrupt; the number of a call */
+    unsigned int error;                     /* error code; all ones for a call */
+    unsigned int eip;
+    unsigned int cs;                        /* with the real RPL */
+    unsigned int eflags;                    /* real: IF is 1 unless an interrupt is held back, IOPL is 0 */
+    unsigned int esp;
+    unsigned int ss;
+} __attribute__((packed));
+_Static_assert(sizeof(struct vmi_ring_frame) == VMI_RING_FRAME_SIZE, "vmi_ring_frame: size");
+VMI_AT(vmi_ring_frame, es, VMI_RING_FRAME_es_OFFSET);
+VMI_AT(vmi_ring_frame, ds, VMI_RING_FRAME_ds_OFFSET);
+VMI_AT(vmi_ring_frame, edi, VMI_RING_FRAME_edi_OFFSET);
+VMI_AT(vmi_ring_frame, esi, VMI_RING_FRAME_esi_OFFSET);
+VMI_AT(vmi_ring_frame, ebp, VMI_RING_FRAME_ebp_OFFSET);
+VMI_AT(vmi_ring_frame, unused, VMI_RING_FRAME_unused_OFFSET);
+VMI_AT(vmi_ring_frame, ebx, VMI_RING_FRAME_ebx_OFFSET);
+VMI_AT(vmi_ring_frame, edx, VMI_RING_FRAME_edx_OFFSET);
+VMI_AT(vmi_ring_frame, ecx, VMI_RING_FRAME_ecx_OFFSET);
+VMI_AT(vmi_ring_frame, eax, VMI_RING_FRAME_eax_OFFSET);
+VMI_AT(vmi_ring_frame, vector, VMI_RING_FRAME_vector_OFFSET);
+VMI_AT(vmi_ring_frame, error, VMI_RING_FRAME_error_OFFSET);
+VMI_AT(vmi_ring_frame, eip, VMI_RING_FRAME_eip_OFFSET);
+VMI_AT(vmi_ring_frame, cs, VMI_RING_FRAME_cs_OFFSET);
+VMI_AT(vmi_ring_frame, eflags, VMI_RING_FRAME_eflags_OFFSET);
+VMI_AT(vmi_ring_frame, esp, VMI_RING_FRAME_esp_OFFSET);
+VMI_AT(vmi_ring_frame, ss, VMI_RING_FRAME_ss_OFFSET);
+
+/* a CPU's page in the window; the guest may write anything there */
+struct vmi_ring_shared {
+    unsigned int interrupts;                /* virtual interrupt flag: 0x200 or 0 */
+    unsigned int held;                      /* not 0: an interrupt is held back */
+    unsigned int lazy;                      /* mode of SetLazyMode */
+    unsigned int deferred;                  /* 1: CR3 waits in cr3, 2: the kernel stack in stack */
+    unsigned int cr0;                       /* as the guest has it */
+    unsigned int cr2;                       /* of the last page fault */
+    unsigned int cr3;                       /* as the guest has it */
+    unsigned int cr4;                       /* as the guest has it */
+    unsigned int stack;                     /* kernel stack that waits */
+    unsigned int stack_selector;            /* its selector */
+    unsigned int sysexit_cs;                /* for SYSEXIT, with its RPL of 3 */
+    unsigned int sysexit_ss;                /* for SYSEXIT */
+    unsigned char maps[48];                 /* four slots of SetLinearMapping: start, bytes, address less physical address */
+    unsigned int cpu;                       /* index of this CPU */
+    unsigned int gdt_base;                  /* as the guest has it */
+    unsigned int gdt_limit;
+    unsigned int idt_base;                  /* as the guest has it */
+    unsigned int idt_limit;
+    unsigned int ldt;                       /* selector */
+    unsigned int tr;                        /* selector */
+    unsigned int iopl;                      /* of user mode, as in EFLAGS */
+    unsigned char unused[892];              /* 0 */
+    unsigned int count;                     /* entries in the update queue */
+    unsigned char queue[3072];              /* physical addresses of page table entries that have changed */
+} __attribute__((packed));
+_Static_assert(sizeof(struct vmi_ring_shared) == VMI_RING_SHARED_SIZE, "vmi_ring_shared: size");
+VMI_AT(vmi_ring_shared, interrupts, VMI_RING_SHARED_interrupts_OFFSET);
+VMI_AT(vmi_ring_shared, held, VMI_RING_SHARED_held_OFFSET);
+VMI_AT(vmi_ring_shared, lazy, VMI_RING_SHARED_lazy_OFFSET);
+VMI_AT(vmi_ring_shared, deferred, VMI_RING_SHARED_deferred_OFFSET);
+VMI_AT(vmi_ring_shared, cr0, VMI_RING_SHARED_cr0_OFFSET);
+VMI_AT(vmi_ring_shared, cr2, VMI_RING_SHARED_cr2_OFFSET);
+VMI_AT(vmi_ring_shared, cr3, VMI_RING_SHARED_cr3_OFFSET);
+VMI_AT(vmi_ring_shared, cr4, VMI_RING_SHARED_cr4_OFFSET);
+VMI_AT(vmi_ring_shared, stack, VMI_RING_SHARED_stack_OFFSET);
+VMI_AT(vmi_ring_shared, stack_selector, VMI_RING_SHARED_stack_selector_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_cs, VMI_RING_SHARED_sysexit_cs_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_ss, VMI_RING_SHARED_sysexit_ss_OFFSET);
+VMI_AT(vmi_ring_shared, maps, VMI_RING_SHARED_maps_OFFSET);
+VMI_AT(vmi_ring_shared, cpu, VMI_RING_SHARED_cpu_OFFSET);
+VMI_AT(vmi_ring_shared, gdt_base, VMI_RING_SHARED_gdt_base_OFFSET);
+VMI_AT(vmi_ring_shared, gdt_limit, VMI_RING_SHARED_gdt_limit_OFFSET);
+VMI_AT(vmi_ring_shared, idt_base, VMI_RING_SHARED_idt_base_OFFSET);
+VMI_AT(vmi_ring_shared, idt_limit, VMI_RING_SHARED_idt_limit_OFFSET);
+VMI_AT(vmi_ring_shared, ldt, VMI_RING_SHARED_ldt_OFFSET);
+VMI_AT(vmi_ring_shared, tr, VMI_RING_SHARED_tr_OFFSET);
+VMI_AT(vmi_ring_shared, iopl, VMI_RING_SHARED_iopl_OFFSET);
+VMI_AT(vmi_ring_shared, unused, VMI_RING_SHARED_unused_OFFSET);
+VMI_AT(vmi_ring_shared, count, VMI_RING_SHARED_count_OFFSET);
+VMI_AT(vmi_ring_shared, queue, VMI_RING_SHARED_queue_OFFSET);
+
+/* at RING_INFO_OFFSET */
+struct vmi_ring_info {
+    unsigned int frames;                    /* by Python: frames of RAM from 0; there may be holes below 1 MiB */
+    unsigned int pool_pages;                /* by Python: pages at RING_POOL_OFFSET */
+    unsigned int options;                   /* by Python: 0 */
+    unsigned int refusal;                   /* by the monitor: RingRefusal */
+    unsigned int end;                       /* by the monitor: RingEnd, the first one */
+    unsigned int end_address;               /* by the monitor: EIP then */
+    unsigned int end_detail;                /* by the monitor: vector, address or number that it was about */
+    unsigned int init_pae;                  /* by Python: linear address of the PAE payload's vmi_init */
+    unsigned int get_reloc_pae;             /* by Python: linear address of its get_reloc */
+    unsigned int physical_bits;             /* by the monitor: of a machine address */
+    unsigned char unused[24];               /* 0 */
+    unsigned char modes[64];                /* by Python: Mode of each exit: NATIVE, COUNT or UPCALL */
+    unsigned char shadow[128];              /* by the monitor: counters of the shadows, 32 numbers of 32 bits, as firmware/ring/shadow.h has them */
+} __attribute__((packed));
+_Static_assert(sizeof(struct vmi_ring_info) == VMI_RING_INFO_SIZE, "vmi_ring_info: size");
+VMI_AT(vmi_ring_info, frames, VMI_RING_INFO_frames_OFFSET);
+VMI_AT(vmi_ring_info, pool_pages, VMI_RING_INFO_pool_pages_OFFSET);
+VMI_AT(vmi_ring_info, options, VMI_RING_INFO_options_OFFSET);
+VMI_AT(vmi_ring_info, refusal, VMI_RING_INFO_refusal_OFFSET);
+VMI_AT(vmi_ring_info, end, VMI_RING_INFO_end_OFFSET);
+VMI_AT(vmi_ring_info, end_address, VMI_RING_INFO_end_address_OFFSET);
+VMI_AT(vmi_ring_info, end_detail, VMI_RING_INFO_end_detail_OFFSET);
+VMI_AT(vmi_ring_info, init_pae, VMI_RING_INFO_init_pae_OFFSET);
+VMI_AT(vmi_ring_info, get_reloc_pae, VMI_RING_INFO_get_reloc_pae_OFFSET);
+VMI_AT(vmi_ring_info, physical_bits, VMI_RING_INFO_physical_bits_OFFSET);
+VMI_AT(vmi_ring_info, unused, VMI_RING_INFO_unused_OFFSET);
+VMI_AT(vmi_ring_info, modes, VMI_RING_INFO_modes_OFFSET);
+VMI_AT(vmi_ring_info, shadow, VMI_RING_INFO_shadow_OFFSET);
 
 #undef VMI_AT
 #endif /* __ASSEMBLER__ */

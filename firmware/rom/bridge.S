@@ -109,13 +109,13 @@ FUNCTION(rom_enter)
     subl $(VMI_WIRE_BASE + VMI_WIRE_CODE_OFFSET), %eax
     cmpl $VMI_WIRE_CODE_SIZE, %eax
     jae 1f
+    movl $VMI_WIRE_GUEST_ACTIVE, HEADER(guest_state) /* now: a payload may give the header to be read only */
     pushl %ecx
     call *HEADER(init)
     popl %ecx
     movl $VMI_WIRE_GUEST_BAD_PAYLOAD, %edx
     testl %eax, %eax
     jnz 1f
-    movl $VMI_WIRE_GUEST_ACTIVE, HEADER(guest_state)
     ret
 1:  movl %edx, HEADER(guest_state)
 2:  orl $-1, %eax

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xD4AC6E90
+WIRE_HASH: Final = 0x401C8A8C
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -48,6 +48,34 @@ WIRE_MODE_WORK: Final = 0x80
 WIRE_RING_ONE: Final = 0x40000
 WIRE_RING_SLACK: Final = 64
 WIRE_PHASE_MASK: Final = 3
+RING_CPUS_MAX: Final = 8
+RING_WINDOW_SIZE: Final = 0x10000
+RING_STUBS_PAE_OFFSET: Final = 0x3000
+RING_SHARED_OFFSET: Final = 0x6000
+RING_BITMAP_OFFSET: Final = 0x8000
+RING_BITMAP_BITS: Final = 0x40000
+RING_IMAGE_OFFSET: Final = 0x1010000
+RING_IMAGE_PAE_OFFSET: Final = 0x1050000
+RING_IMAGE_SIZE: Final = 0x30000
+RING_INFO_OFFSET: Final = 0x108F000
+RING_PORTS_OFFSET: Final = 0x1082000
+RING_TABLES_OFFSET: Final = 0x1090000
+RING_PAGES_OFFSET: Final = 0x10A0000
+RING_FRAMES_OFFSET: Final = 0x1100000
+RING_FRAMES_MAX: Final = 0x100000
+RING_CPUS_OFFSET: Final = 0x1300000
+RING_CPU_SIZE: Final = 0x10000
+RING_CPU_GDT: Final = 0
+RING_CPU_IDT: Final = 0x6800
+RING_CPU_LDT: Final = 0x3000
+RING_CPU_SHARED: Final = 0x4000
+RING_CPU_STACK: Final = 0x67F0
+RING_POOL_OFFSET: Final = 0x1400000
+RING_PRIVATE_OFFSET: Final = 0x1400000
+RING_QUEUE: Final = 0x300
+RING_EXIT_FIRST: Final = 0x100
+RING_EXITS: Final = 64
+RING_COUNTERS: Final = 0x780
 
 
 class Mode(IntEnum):
@@ -109,6 +137,93 @@ class RecordKind(IntEnum):
     """What a record tells."""
 
     CALL = 1
+    ANSWERED = 2
+
+
+class RingExit(IntEnum):
+    """Why the guest was left for the monitor; the arguments stand in the mailbox's fields."""
+
+    CALL = 0
+    INTERRUPT = 1
+    HELD = 2
+    FILL = 3
+    FAULT = 4
+    EXCEPTION = 5
+    IRET = 6
+    ENABLE = 7
+    CPUID = 8
+    RDMSR = 9
+    WRMSR = 0xA
+    IN = 0xB
+    OUT = 0xC
+    READ_CR = 0xD
+    WRITE_CR = 0xE
+    READ_DR = 0xF
+    WRITE_DR = 0x10
+    CLTS = 0x11
+    HALT = 0x12
+    SET_GDT = 0x13
+    SET_LDT = 0x14
+    SET_IDT = 0x15
+    SET_TR = 0x16
+    DESCRIPTOR = 0x17
+    GATE = 0x18
+    FLAG = 0x19
+    INVLPG = 0x1A
+    CACHE = 0x1B
+    SOFT_INT = 0x1C
+    SET_ROOT = 0x1D
+    KERNEL_STACK = 0x1E
+    ALLOCATE = 0x1F
+    RELEASE = 0x20
+    FLUSH = 0x21
+    DRAIN = 0x22
+    AP_STATE = 0x23
+    AP_START = 0x24
+    APIC = 0x25
+    TIMER = 0x26
+    REBOOT = 0x27
+    SHUTDOWN = 0x28
+    REFUSED = 0x29
+    UNKNOWN = 0x2A
+    END = 0x2B
+    RDPMC = 0x2C
+    SEGMENT = 0x2D
+
+
+class RingAction(IntEnum):
+    """What the brain may answer to an exit, beyond Action: CONTINUE is the default, RETURN has the results."""
+
+    FAULT = 3
+    END = 4
+
+
+class RingEnd(IntEnum):
+    """Why a guest was ended."""
+
+    NONE = 0
+    STACK = 1
+    GATE = 2
+    ROOT = 3
+    SEGMENTS = 4
+    DOUBLE = 5
+    MONITOR = 6
+    BRAIN = 7
+    SHUTDOWN = 8
+    POOL = 9
+
+
+class RingRefusal(IntEnum):
+    """Why vmi_init of ring said no; the guest stays native."""
+
+    NONE = 0
+    CPU = 1
+    STATE = 2
+    SEGMENTS = 3
+    TABLES = 4
+    MEMORY = 5
+    ROOT = 6
+    CPUS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,3 +593,213 @@ class WireRecord(Record):
     edx: int = 0
     ecx: int = 0
     sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RingFrame(Record):
+    """The guest's registers as the monitor was entered; changed in place, they are what the guest goes on with.
+
+    Args:
+        es: selector.
+        ds: selector.
+        edi: .
+        esi: .
+        ebp: .
+        unused: .
+        ebx: .
+        edx: .
+        ecx: .
+        eax: .
+        vector: of the exception or interrupt; the number of a call.
+        error: error code; all ones for a call.
+        eip: .
+        cs: with the real RPL.
+        eflags: real: IF is 1 unless an interrupt is held back, IOPL is 0.
+        esp: .
+        ss: .
+    """
+
+    SIZE: ClassVar[int] = 68
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIIIIIIII")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "es": 0,
+            "ds": 4,
+            "edi": 8,
+            "esi": 12,
+            "ebp": 16,
+            "unused": 20,
+            "ebx": 24,
+            "edx": 28,
+            "ecx": 32,
+            "eax": 36,
+            "vector": 40,
+            "error": 44,
+            "eip": 48,
+            "cs": 52,
+            "eflags": 56,
+            "esp": 60,
+            "ss": 64,
+        }
+    )
+
+    es: int = 0
+    ds: int = 0
+    edi: int = 0
+    esi: int = 0
+    ebp: int = 0
+    unused: int = 0
+    ebx: int = 0
+    edx: int = 0
+    ecx: int = 0
+    eax: int = 0
+    vector: int = 0
+    error: int = 0
+    eip: int = 0
+    cs: int = 0
+    eflags: int = 0
+    esp: int = 0
+    ss: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RingShared(Record):
+    """A CPU's page in the window; the guest may write anything there.
+
+    Args:
+        interrupts: virtual interrupt flag: 0x200 or 0.
+        held: not 0: an interrupt is held back.
+        lazy: mode of SetLazyMode.
+        deferred: 1: CR3 waits in cr3, 2: the kernel stack in stack.
+        cr0: as the guest has it.
+        cr2: of the last page fault.
+        cr3: as the guest has it.
+        cr4: as the guest has it.
+        stack: kernel stack that waits.
+        stack_selector: its selector.
+        sysexit_cs: for SYSEXIT, with its RPL of 3.
+        sysexit_ss: for SYSEXIT.
+        maps: four slots of SetLinearMapping: start, bytes, address less physical address.
+        cpu: index of this CPU.
+        gdt_base: as the guest has it.
+        gdt_limit: .
+        idt_base: as the guest has it.
+        idt_limit: .
+        ldt: selector.
+        tr: selector.
+        iopl: of user mode, as in EFLAGS.
+        unused: 0.
+        count: entries in the update queue.
+        queue: physical addresses of page table entries that have changed.
+    """
+
+    SIZE: ClassVar[int] = 4096
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIII48sIIIIIIII892sI3072s")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "interrupts": 0,
+            "held": 4,
+            "lazy": 8,
+            "deferred": 12,
+            "cr0": 16,
+            "cr2": 20,
+            "cr3": 24,
+            "cr4": 28,
+            "stack": 32,
+            "stack_selector": 36,
+            "sysexit_cs": 40,
+            "sysexit_ss": 44,
+            "maps": 48,
+            "cpu": 96,
+            "gdt_base": 100,
+            "gdt_limit": 104,
+            "idt_base": 108,
+            "idt_limit": 112,
+            "ldt": 116,
+            "tr": 120,
+            "iopl": 124,
+            "unused": 128,
+            "count": 1020,
+            "queue": 1024,
+        }
+    )
+
+    interrupts: int = 0
+    held: int = 0
+    lazy: int = 0
+    deferred: int = 0
+    cr0: int = 0
+    cr2: int = 0
+    cr3: int = 0
+    cr4: int = 0
+    stack: int = 0
+    stack_selector: int = 0
+    sysexit_cs: int = 0
+    sysexit_ss: int = 0
+    maps: bytes = bytes(48)
+    cpu: int = 0
+    gdt_base: int = 0
+    gdt_limit: int = 0
+    idt_base: int = 0
+    idt_limit: int = 0
+    ldt: int = 0
+    tr: int = 0
+    iopl: int = 0
+    unused: bytes = bytes(892)
+    count: int = 0
+    queue: bytes = bytes(3072)
+
+
+@dataclass(frozen=True, slots=True)
+class RingInfo(Record):
+    """At RING_INFO_OFFSET.
+
+    Args:
+        frames: by Python: frames of RAM from 0; there may be holes below 1 MiB.
+        pool_pages: by Python: pages at RING_POOL_OFFSET.
+        options: by Python: 0.
+        refusal: by the monitor: RingRefusal.
+        end: by the monitor: RingEnd, the first one.
+        end_address: by the monitor: EIP then.
+        end_detail: by the monitor: vector, address or number that it was about.
+        init_pae: by Python: linear address of the PAE payload's vmi_init.
+        get_reloc_pae: by Python: linear address of its get_reloc.
+        physical_bits: by the monitor: of a machine address.
+        unused: 0.
+        modes: by Python: Mode of each exit: NATIVE, COUNT or UPCALL.
+        shadow: by the monitor: counters of the shadows, 32 numbers of 32 bits, as firmware/ring/shadow.h has them.
+    """
+
+    SIZE: ClassVar[int] = 256
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIII24s64s128s")
+    OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {
+            "frames": 0,
+            "pool_pages": 4,
+            "options": 8,
+            "refusal": 12,
+            "end": 16,
+            "end_address": 20,
+            "end_detail": 24,
+            "init_pae": 28,
+            "get_reloc_pae": 32,
+            "physical_bits": 36,
+            "unused": 40,
+            "modes": 64,
+            "shadow": 128,
+        }
+    )
+
+    frames: int = 0
+    pool_pages: int = 0
+    options: int = 0
+    refusal: int = 0
+    end: int = 0
+    end_address: int = 0
+    end_detail: int = 0
+    init_pae: int = 0
+    get_reloc_pae: int = 0
+    physical_bits: int = 0
+    unused: bytes = bytes(24)
+    modes: bytes = bytes(64)
+    shadow: bytes = bytes(128)

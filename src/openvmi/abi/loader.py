@@ -72,8 +72,8 @@ def load_wire() -> Interface:
     Raises:
         TableError: they contradict themselves.
     """
-    text = (files(__package__) / "tables" / "wire.toml").read_text(encoding="utf-8")
-    return parse({"wire.toml": text}, "wire")
+    folder = files(__package__) / "tables"
+    return parse({name: (folder / name).read_text(encoding="utf-8") for name in ("wire.toml", "ring.toml")}, "wire")
 
 
 def parse(texts: Mapping[str, str], generation: str) -> Interface:

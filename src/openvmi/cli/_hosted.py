@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Self
 
 from ..abi.wire import GuestState
 from ..boot import Request, hypervisor_of
-from ..errors import ExitCode, HarnessError, OpenVmiError
+from ..errors import ExitCode, HarnessError, OpenVmiError, UsageError
 from ..hypervisor import STRICT
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
+from ..hypervisor.ring import Ring
+from ..hypervisor.ring.stats import Watch, report
 from ..hypervisor.session import Session
 from ..machine.outcome import How
 from ..text import printable
@@ -26,6 +28,7 @@ from ._output import tell
 from ._stage import Stage, Voice
 
 if TYPE_CHECKING:
+    from ..hypervisor.base import Hypervisor
     from ..hypervisor.strict.brain import Strict
     from ..hypervisor.vcpu import Vcpu
     from ..machine import Machine, MachineConfig
@@ -33,6 +36,20 @@ if TYPE_CHECKING:
     from ..machine.terminal import Terminal
 
 _LINES = "\n\t"
+
+
+def watch_of(hypervisor: Hypervisor, name: str) -> Watch:
+    """Return what counts for ``hypervisor``, called ``name``.
+
+    Raises:
+        UsageError: it is none that takes a kernel off ring 0.
+    """
+    if not isinstance(hypervisor, Ring):
+        raise UsageError(
+            "only `ring` has statistics", where=name, help="--hypervisor ring, or a class derived from Ring"
+        )
+    hypervisor.watch = Watch()
+    return hypervisor.watch
 
 
 class Hosted:
@@ -46,6 +63,7 @@ class Hosted:
         out: descriptor for what the hypervisor prints.
         name: of the machine, for ``openvmi attach``; its process's number, if not given.
         strict_fail: an error that ``strict`` finds, or nothing to judge, makes a guest's exit code 0 a 1.
+        stats: tell at the end what the guest of a ``ring`` left its ring for.
 
     Attributes:
         machine: the machine.
@@ -62,9 +80,11 @@ class Hosted:
         out: int = 1,
         name: str = "",
         strict_fail: bool = False,
+        stats: bool = False,
     ) -> None:
         self._strict_fail = strict_fail
         self.hypervisor = hypervisor_of(request)
+        self._watch = watch_of(self.hypervisor, request.hypervisor) if stats else None
         self._stage = Stage(console)
         self._out = out
         self._name = request.hypervisor
@@ -80,6 +100,7 @@ class Hosted:
         self.terminal: Terminal | None = None
         self.hypervisor.debugger = self._debug
         self._error: BaseException | None = None
+        self._statistics: list[str] = []
         self._debugged: tuple[Vcpu | None, threading.Event] | None = None
         self._stack = ExitStack()
 
@@ -92,6 +113,9 @@ class Hosted:
             self._session.start()
             self.machine.add_input(self._stage.doorbell, self._answer)
             self._stack.enter_context(self._control)
+            if self._watch is not None:
+                self._watch.start(lambda: self.machine.qmp, self._session.link)
+                self._stack.callback(self._watch.stop)
         except BaseException as error:
             self._stack.close()
             if isinstance(error, Exception) and place_of(error) and self.machine.plan is not None:
@@ -121,6 +145,7 @@ class Hosted:
             self._release()
             raise
         self._release()
+        self._statistics = list(self._count())  # while there is memory to find symbols in
         return self._judge(outcome)
 
     def tell(self) -> None:
@@ -137,6 +162,14 @@ class Hosted:
         if strict is not None:
             tell(printable(strict.text(), keep=_LINES), newline=False)
         tell(f"openvmi: {printable(self._name)}: {self._sum()}{'' if strict is None else strict.summary()}")
+        for line in self._statistics:
+            tell(printable(line))
+
+    def _count(self) -> Iterator[str]:
+        if self._watch is not None and isinstance(self.hypervisor, Ring):
+            guest = self._session.guest
+            place = hex if guest is None else guest.symbols.place
+            yield from report(self.hypervisor.exit_counts(), self._watch, self._session.link, place)
 
     def as_dict(self) -> dict[str, object]:
         """Return the same as plain data, for ``--json``."""
@@ -212,6 +245,8 @@ class Hosted:
             yield "the guest never asked for the interface: nothing reaches Python (is it a VMI kernel?)"
         if self._control.warning:
             yield f"nobody could attach: {self._control.warning}"
+        if isinstance(self.hypervisor, Ring) and (why := self.hypervisor.refusal()):
+            yield f"the kernel stays at ring 0, natively: {why}"
         if link.fault:
             yield f"the guest wrote nonsense into the shared memory: {link.fault}"
         if self._stage.dropped:

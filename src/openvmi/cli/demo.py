@@ -1,26 +1,37 @@
 # SPDX-FileCopyrightText: 2026 The openvmi authors
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``openvmi demo``: the main job in one go. One kernel, bare and under the ROM, shown live and compared."""
+"""``openvmi demo``: the main job in one go. One kernel, bare and under each hypervisor, shown live and compared."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
 from ..bench.measure import measure, subjects, words
 from ..bench.statistics import columns
-from ..boot import DEFAULT_KERNEL, Request, configure
+from ..boot import DEFAULT_KERNEL, Request, configure, hypervisor_of
 from ..errors import ExitCode, HarnessError
+from ..hypervisor import offer
 from ..machine import Machine
 from ..machine.outcome import Outcome
 from ..report import Report, parse_report
 from ..text import printable
 from ._output import Shown, tell
 
-_HYPERVISORS = ("none", "native")
-_TITLES = {"none": "bare: no ROM in the machine", "native": "the same kernel under the ROM"}
+if TYPE_CHECKING:
+    from ..hypervisor.session import Session
+    from ..machine import MachineConfig
+
+_HYPERVISORS = ("none", "native", "hosted", "ring")
+_TITLES = {
+    "none": "bare: no ROM in the machine",
+    "native": "the same kernel under the ROM",
+    "hosted": "the same, with Python behind the ROM",
+    "ring": "the same, off ring 0: at CPL 1 above a monitor, and Python decides",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +47,13 @@ class _Boot:
 @click.option("--cpus", default=1, show_default=True, help="Virtual CPUs.")
 @click.option("--timeout", default=60.0, show_default=True, metavar="S", help="Limit of each boot.")
 def command(*, kernel: str, cpus: int, timeout: float) -> int:
-    """Boot the bundled guest bare and again under the ROM, show both, and compare them."""
+    """Boot the bundled guest bare, under the ROM, with Python behind it, and off ring 0; show all, and compare them."""
     base = Request(kernel=kernel, cpus=cpus, timeout=timeout)
     boots = {name: _show_boot(base, name) for name in _HYPERVISORS}
     click.echo()
     _print_boots(boots)
     counted = Request(kernel=kernel, append=f"-- {words([], None)}", icount=True, timeout=timeout)
-    tell("counting instructions, bare and under the ROM ...")
+    tell("counting instructions under each ...")
     taken = measure(subjects([kernel], _HYPERVISORS, counted), count="instructions", rounds=1, progress=lambda _: None)
     from rich.console import Console
 
@@ -59,8 +70,9 @@ def _show_boot(base: Request, hypervisor: str) -> _Boot:
         OpenVmiError: it can't be started, or the guest failed.
     """
     click.secho(f"\n--- {_TITLES[hypervisor]} ---", bold=True)
-    config = configure(replace(base, hypervisor=hypervisor, append="-- check"))
-    with Machine(config, console_sink=Shown(config.timeout)) as machine:
+    request = replace(base, hypervisor=hypervisor, append="-- check")
+    config = configure(request)
+    with _machine(request, config) as machine:
         outcome = machine.wait()
     if outcome.exit_code not in {ExitCode.OK, ExitCode.NOT_FINE}:
         raise outcome.error() or HarnessError(
@@ -69,6 +81,15 @@ def _show_boot(base: Request, hypervisor: str) -> _Boot:
             help="a kernel for the demo exits with 0 or 1; `openvmi run` takes any",
         )
     return _Boot(outcome, parse_report(outcome.report))
+
+
+def _machine(request: Request, config: MachineConfig) -> Machine | Session:
+    shown = Shown(config.timeout)
+    if not offer(request.hypervisor).hosted:
+        return Machine(config, console_sink=shown)
+    from ..hypervisor.session import Session
+
+    return Session(hypervisor_of(request), config, machine={"console_sink": shown})
 
 
 def _print_boots(boots: dict[str, _Boot]) -> None:

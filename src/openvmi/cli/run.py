@@ -66,6 +66,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--console", type=PATH, help="Write the console to this file too.")
 @click.option("--quiet", is_flag=True, help="Do not show the console.")
 @click.option("--strict-fail", is_flag=True, help="With `strict`: exit with 1 if an error was found.")
+@click.option("--stats", is_flag=True, help="With `ring`: exits by reason and place, shadows, where the time went.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and start nothing.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -88,6 +89,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     console: Path | None,
     quiet: bool,
     strict_fail: bool,
+    stats: bool,
     dry_run: bool,
 ) -> int:
     """Boot a kernel, bare or under a ROM, and exit with its status.
@@ -123,9 +125,11 @@ def command(  # noqa: PLR0913 - one parameter for each option
         from ._hosted import Hosted
 
         out = 2 if output is not None and output.to_stdout else 1
-        hosted = Hosted(request, config, sink, began, out=out, name=name, strict_fail=strict_fail)
+        hosted = Hosted(request, config, sink, began, out=out, name=name, strict_fail=strict_fail, stats=stats)
         machine = hosted.machine
     else:
+        if stats:
+            raise UsageError("only `ring` has statistics", where=hypervisor, help="--hypervisor ring")
         early = head_start if json_file is None else None
         machine = Machine(config, console_sink=sink, command_start=began, head_start=early)
     outcome = _run(hosted or machine, machine)

@@ -9,7 +9,8 @@ native              the ROM is active and serves every call natively, at CPL 0
 native13            as native, for guests of either generation: a ROM of API 13.3 lies beside that of 3.0
 hosted              as native, and Python can count, trace and answer each call; nothing is asked of it yet
 strict              as hosted, and each call is held to the rules that guests have to keep
-FILE.py[:Class]     hosted, with a :class:`Hypervisor` from a file behind it
+ring                the kernel runs at CPL 1, on a monitor that it can't reach, and Python decides
+FILE.py[:Class]     hosted, or ring, with a :class:`Hypervisor` or a :class:`Ring` from a file behind it
 ==================  =====================================================================================
 
 The classes are imported when they are first asked for: machines without Python behind them start sooner.
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from .base import Hypervisor
     from .guest import Guest
     from .memory import GuestMemory, GuestMemoryError
+    from .ring import End, Fault, Ring
     from .session import Session
     from .tasks import Task
     from .vcpu import Vcpu
 
 HOSTED = "hosted"
 STRICT = "strict"
+RING = "ring"
 # The guests of 2006 look at the first VMI ROM only, mainline Linux goes on to the next. Firmware puts the ROM lowest
 # whose file name comes last.
 _ROMS: dict[str, tuple[str, ...]] = {
@@ -44,6 +47,7 @@ _ROMS: dict[str, tuple[str, ...]] = {
     "native13": ("openvmi-native.rom", images.ROM_13),
     HOSTED: ("openvmi.rom",),
     STRICT: (images.ROM_STRICT,),
+    RING: ("openvmi.rom",),
 }
 NAMES = tuple(_ROMS)
 _HOME = {
@@ -51,11 +55,14 @@ _HOME = {
     "Continue": "answers",
     "Debug": "answers",
     "Delay": "answers",
+    "End": "ring",
+    "Fault": "ring",
     "Guest": "guest",
     "GuestMemory": "memory",
     "GuestMemoryError": "memory",
     "Hypervisor": "base",
     "Refuse": "answers",
+    "Ring": "ring",
     "Session": "session",
     "Snapshot": "answers",
     "Stop": "answers",
@@ -67,17 +74,21 @@ _HOME = {
 __all__ = [
     "HOSTED",
     "NAMES",
+    "RING",
     "STRICT",
     "Answer",
     "Continue",
     "Debug",
     "Delay",
+    "End",
+    "Fault",
     "Guest",
     "GuestMemory",
     "GuestMemoryError",
     "Hypervisor",
     "Offer",
     "Refuse",
+    "Ring",
     "Session",
     "Snapshot",
     "Stop",
@@ -121,7 +132,7 @@ def offer(name: str, roms: tuple[Path, ...] = ()) -> Offer:
     own = _ROMS[known]
     if roms and not own:
         raise UsageError("a machine with hypervisor 'none' has no ROM", help="leave out --rom or --hypervisor none")
-    return Offer(name, roms or tuple(images.path(image) for image in own), hosted=known in {HOSTED, STRICT})
+    return Offer(name, roms or tuple(images.path(image) for image in own), hosted=known in {HOSTED, STRICT, RING})
 
 
 def split_name(name: str) -> tuple[str, str] | None:

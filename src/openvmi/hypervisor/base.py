@@ -7,13 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from .. import images
 from ..abi import Call
 from ..abi.wire import Mode
-from ._generated_calls import SHAPES, Calls
+from ._generated_calls import SHAPES, Calls, CallShape
 
 if TYPE_CHECKING:
     from ..machine import Machine, Outcome
     from .guest import Guest
+    from .handlers import Handler
     from .link import Link
     from .vcpu import Vcpu
 
@@ -25,6 +27,7 @@ class Hypervisor(Calls):
     ``modes`` says what else is done with calls that are not routed: counted or traced.
 
     Attributes:
+        deprivileges: the guest's kernel runs at CPL 1, and the hypervisor is a :class:`~openvmi.hypervisor.ring.Ring`.
         period: seconds between two calls of :meth:`idle`, at most 0.1.
         link: the link to the guest, while there is one: counters, modes, losses.
         guest: what is known about the guest as a kernel, while there is a machine: symbols, tasks, memory.
@@ -32,6 +35,7 @@ class Hypervisor(Calls):
     """
 
     modes: Mapping[Call, Mode] = {}
+    deprivileges: bool = False
     period: float = 0.1
     link: Link | None = None
     guest: Guest | None = None
@@ -52,6 +56,27 @@ class Hypervisor(Calls):
         Calls wait meanwhile. True: there is more to do at once. An exception ends the hypervisor as one of a call's
         method does.
         """
+
+    def payload(self, cpus: int) -> bytes:
+        """Return the image that serves the guest's calls on ``cpus`` CPUs.
+
+        Raises:
+            HarnessError: it has not been built.
+        """
+        return images.path("payload-up.bin" if cpus == 1 else "payload-smp.bin").read_bytes()
+
+    def install(self, link: Link, memory: int) -> None:
+        """Put what else the guest needs into the link's memory, before it starts; it has ``memory`` bytes of RAM."""
+
+    @classmethod
+    def exit_shapes(cls) -> tuple[CallShape, ...]:
+        """Return the exits of ``ring`` that there are methods for; here none."""
+        return ()
+
+    def exit_handlers(self, link: Link, vcpus: list[Vcpu]) -> list[Handler | None]:
+        """Return what answers exits of the guest from ring 1, by their number; here there are none."""
+        del link, vcpus
+        return []
 
     def routed(self) -> tuple[Call, ...]:
         """Return the calls whose methods are overridden, by number."""

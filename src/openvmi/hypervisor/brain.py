@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from ..abi import CALL_COUNT, Call
-from ..abi.wire import WIRE_PHASE_MASK, BrainState, Mode, Phase
+from ..abi.wire import RING_EXIT_FIRST, WIRE_PHASE_MASK, BrainState, Mode, Phase
 from ..errors import HarnessError
 from .handlers import Handler, Verdict
 from .link import Link, area
@@ -40,6 +40,7 @@ class Brain:
     Args:
         link: the shared memory.
         handlers: by call number, what answers it; None for calls that are not routed.
+        exits: the same for exits of ``ring``, by their number; they stay whoever answers calls.
         wake: descriptor that becomes readable when the guest wakes us; not blocking.
         chores: called between calls, at least every ``period`` seconds: draining, live views. True says that there is
             more to do at once; after an exception it is not called any more.
@@ -65,6 +66,7 @@ class Brain:
         chores: Callable[[], object] = lambda: None,
         hear: Callable[[bytes], object] = lambda _: None,
         period: float = _NAP,
+        exits: Sequence[Handler | None] = (),
     ) -> None:
         self.answered = 0
         self.wakes = 0
@@ -72,6 +74,7 @@ class Brain:
         self.failure: Exception | None = None
         self._link = link
         self._handlers = tuple(handlers)
+        self._exits = tuple(exits)
         self._wake = wake
         self._look = Spin()
         self._verdict = verdict
@@ -272,7 +275,7 @@ class Brain:
         words = self._link.words
         number = words[box + 2]
         self._cpu = cpu
-        handler = self._handlers[number] if number < CALL_COUNT else None
+        handler = self._handlers[number] if number < CALL_COUNT else self._exit(number)
         if handler is None:
             self._strange(cpu, number)
         else:
@@ -280,7 +283,7 @@ class Brain:
                 verdict = handler(cpu)
             except Exception as error:  # noqa: BLE001 - user code; it must not take the brain with it
                 self.failure = self.failure or error
-                self._link.set_mode(Mode.NATIVE, [Call(number)])
+                self._link.silence(number)
                 verdict = Verdict("failed", error=error)
             if verdict is not None:
                 self._carry_out(verdict)
@@ -288,6 +291,10 @@ class Brain:
         self._cpu = -1
         # whoever gave up meanwhile waits for another number than this
         words[box] = state + _ANSWER
+
+    def _exit(self, number: int) -> Handler | None:
+        index = number - RING_EXIT_FIRST
+        return self._exits[index] if 0 <= index < len(self._exits) else None
 
     def _carry_out(self, verdict: Verdict) -> None:
         try:

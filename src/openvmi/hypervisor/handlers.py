@@ -59,7 +59,7 @@ def _place(places: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Handler:
-    ask = _asker(method, shape, link, vcpus)
+    ask = asker(method, shape, link, vcpus)
 
     def take(cpu: int) -> Verdict | None:
         try:
@@ -70,12 +70,12 @@ def _handler(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus:
             answer = exit_answer(error)
         except (KeyboardInterrupt, GeneratorExit) as error:
             raise HarnessError(f"{shape.method} raised {type(error).__name__}") from error
-        return _apply(answer, shape, link, vcpus[cpu], area(cpu) // 4)
+        return apply(answer, shape, link, vcpus[cpu], area(cpu) // 4)
 
     return take
 
 
-def _asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Callable[[int], Answer]:
+def asker(method: Callable[..., Answer], shape: CallShape, link: Link, vcpus: list[Vcpu]) -> Callable[[int], Answer]:
     """Return what calls ``method`` with its arguments out of a CPU's mailbox; the common shapes without a loop."""
     words, boxes = link.words, [area(cpu) // 4 for cpu in range(link.cpus)]
     places = [_place(at) for _, _, at in shape.takes]
@@ -125,12 +125,12 @@ def _write(words: memoryview[int], box: int, at: tuple[int, ...], value: int) ->
         words[box + place] = value >> 32 * index & _FULL
 
 
-def _apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) -> Verdict | None:
+def apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) -> Verdict | None:
     """Put an answer other than None into the mailbox; return what is left to do."""
     if isinstance(answer, Delay):
         with link.hold:
             time.sleep(max(0.0, answer.seconds))
-        return None if answer.then is None else _apply(answer.then, shape, link, vcpu, box)
+        return None if answer.then is None else apply(answer.then, shape, link, vcpu, box)
     if isinstance(answer, Continue):
         _fill(answer.arguments, shape.takes, shape, link, box)
         link.words[box + WORD["action"]] = Action.CHANGED

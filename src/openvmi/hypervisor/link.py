@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..abi import CALL_COUNT, Call, wire
-from ..abi.wire import BrainState, GuestState, Mode, Path, WireHeader, WirePayload, WireRecord, WireRing
+from ..abi.wire import BrainState, GuestState, Mode, Path, RingInfo, WireHeader, WirePayload, WireRecord, WireRing
 from ..errors import HarnessError, UsageError
 from .hold import Hold
 from .rings import DRAINED, HALF, in_order, ring_size
@@ -34,6 +34,7 @@ SWITCHABLE: Final = tuple(call for call in Call if call not in WITHOUT_STUB)
 _H: Final = {name: offset // 4 for name, offset in WireHeader.OFFSETS.items()}
 _R: Final = {name: (wire.WIRE_CPU_RING + offset) // 4 for name, offset in WireRing.OFFSETS.items()}
 _MODES: Final = WireHeader.OFFSETS["modes"]
+_EXIT_MODES: Final = wire.RING_INFO_OFFSET + RingInfo.OFFSETS["modes"]
 _WORD: Final = 1 << 32
 _RECORD_WORDS: Final = WireRecord.SIZE // 4
 _SEQUENCE: Final = WireRecord.OFFSETS["sequence"] // 4
@@ -222,6 +223,13 @@ class Link:
                 self.bytes[_MODES + call] = self._coded(mode, call)
             if self.words[_H["sites"]] and not FLAG_CALLS.isdisjoint(wanted):
                 self._begin_work()
+
+    def silence(self, number: int) -> None:
+        """Ask no more about a call, or an exit of ``ring``, whose method has failed; ``number`` is its mailbox's."""
+        if number < CALL_COUNT:
+            self.set_mode(Mode.NATIVE, [Call(number)])
+        elif 0 <= number - wire.RING_EXIT_FIRST < wire.RING_EXITS:
+            self.bytes[_EXIT_MODES + number - wire.RING_EXIT_FIRST] = Mode.NATIVE
 
     def _coded(self, mode: Mode, call: Call) -> int:
         """Return the byte that stands for a call's mode."""

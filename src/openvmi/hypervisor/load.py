@@ -67,6 +67,15 @@ def check_methods(cls: type[Hypervisor]) -> None:
                 where=_where(method, cls),
             )
         _check_method(method, shape, cls)
+    for shape in cls.exit_shapes():
+        method = getattr(cls, shape.method)
+        if method is not getattr(_owner(cls, shape.method), shape.method):
+            _check_method(method, shape, cls)
+
+
+def _owner(cls: type[Hypervisor], name: str) -> type:
+    """Return the class of ours that has this method first."""
+    return next(base for base in reversed(cls.__mro__) if name in vars(base))
 
 
 def _check_method(method: object, shape: CallShape, cls: type[Hypervisor]) -> None:

@@ -146,6 +146,7 @@ class Session:
             chores=self._do_chores,
             hear=self._heard,
             period=min(self._period, self._first.period),
+            exits=self._first.exit_handlers(link, vcpus),
         )
         self._board = Switchboard(link, self._brain, vcpus, self._first)
         self._first.started(self.machine)
@@ -256,16 +257,17 @@ class Session:
             return False
 
     def _prepare(self, memory: mmap) -> None:
-        name = "payload-up.bin" if self.machine.config.cpus == 1 else "payload-smp.bin"
+        cpus, ram = self.machine.config.cpus, min(self.machine.config.memory, _LOW_MEMORY)
         plan = self.machine.plan
-        at_once = self.machine.config.cpus == 1 or (plan is not None and plan.accel.name == "tcg")
+        at_once = cpus == 1 or (plan is not None and plan.accel.name == "tcg")
         self._link = Link(
             memory,
-            self.machine.config.cpus,
-            images.path(name).read_bytes(),
+            cpus,
+            self._first.payload(cpus),
             self._paths,
-            Reach(min(self.machine.config.memory, _LOW_MEMORY), PAGE if at_once else CACHE_LINE),
+            None if self._first.deprivileges else Reach(ram, PAGE if at_once else CACHE_LINE),
         )
+        self._first.install(self._link, ram)
         for call, mode in self._first.modes.items():
             self._link.set_mode(mode, [call])
         self._link.set_mode(Mode.UPCALL, self._first.routed())

@@ -15,10 +15,15 @@ ROM_STRICT = "openvmi-strict.rom"
 ROM_13 = "openvmi-v13.rom"
 """Of generation B; those of generation D are :data:`ROMS`."""
 PAYLOADS = ("payload-up.bin", "payload-smp.bin")
+RING_PAYLOADS = ("payload-ring.bin", "payload-ring-pae.bin")
 GUESTS = ("guest.elf", "guest-pae.elf", "guest-plain.elf", "guest-plain-pae.elf", "guest-13.elf", "guest-13-pae.elf")
 USER_PROGRAMS = ("args", "init", "true")
 LINUX_INITRD = "linux-initrd.cpio"
-IMAGES = (*ROMS, ROM_STRICT, ROM_13, *PAYLOADS, LINUX_INITRD, *(f"user/{name}" for name in USER_PROGRAMS), *GUESTS)
+IMAGES = (
+    *(*ROMS, ROM_STRICT, ROM_13, *PAYLOADS, *RING_PAYLOADS, LINUX_INITRD),
+    *(f"user/{name}" for name in USER_PROGRAMS),
+    *GUESTS,
+)
 """Every image that is built, by its place in :data:`FOLDER`."""
 
 

@@ -6,7 +6,7 @@
 of its fields means; ``verify`` applies the rules of a mainline guest, of the 2.0 text and of a BIOS.
 """
 
-from .builder import RomMetadata, build_image, loaded_bytes, rebuild, with_mode
+from .builder import RomMetadata, build_image, loaded_bytes, loaded_pieces, rebuild, with_mode
 from .explain import Entry, Section, explain, summary
 from .layout import RomMode
 from .model import Descriptor, ImageInfo, PciData, PnpHeader, RomFile, VmiHeader
@@ -37,6 +37,7 @@ __all__ = [
     "explain",
     "is_blank",
     "loaded_bytes",
+    "loaded_pieces",
     "parse",
     "rebuild",
     "refusals",

@@ -242,6 +242,25 @@ def loaded_bytes(elf: bytes, address: int) -> bytes:
     Raises:
         InputError: not a 32-bit x86 ELF with one loadable piece at ``address``.
     """
+    pieces = _load_segments(elf)
+    if len(pieces) != 1 or pieces[0][0] != address or pieces[0][1] != len(pieces[0][2]):
+        raise InputError(
+            f"this ELF is not firmware: one loadable piece at address {address:#x} is needed, with no zeroed memory"
+        )
+    return bytes(pieces[0][2])
+
+
+def loaded_pieces(elf: bytes) -> list[tuple[int, bytes]]:
+    """Return address and bytes of each piece that a linked firmware loads; zeroed memory is left out.
+
+    Raises:
+        InputError: not a 32-bit x86 ELF.
+    """
+    return [(address, bytes(data)) for address, _, data in _load_segments(elf)]
+
+
+def _load_segments(elf: bytes) -> list[tuple[int, int, bytes]]:
+    """Return address, size in memory and bytes of each loadable segment."""
     from elftools.common.exceptions import ELFError  # noqa: PLC0415 - a slow import that only this needs
     from elftools.construct import ConstructError  # noqa: PLC0415
     from elftools.elf.elffile import ELFFile  # noqa: PLC0415
@@ -255,8 +274,4 @@ def loaded_bytes(elf: bytes, address: int) -> bytes:
         raise InputError(f"this ELF can't be read: {error}") from error
     if machine != (32, "EM_386"):
         raise InputError("this is not a 32-bit x86 ELF")
-    if len(pieces) != 1 or pieces[0][0] != address or pieces[0][1] != len(pieces[0][2]):
-        raise InputError(
-            f"this ELF is not firmware: one loadable piece at address {address:#x} is needed, with no zeroed memory"
-        )
-    return bytes(pieces[0][2])
+    return pieces

@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..images import GUESTS, LINUX_INITRD, PAYLOADS, ROM_13, ROM_STRICT, ROMS, USER_PROGRAMS
+from ..images import GUESTS, LINUX_INITRD, PAYLOADS, RING_PAYLOADS, ROM_13, ROM_STRICT, ROMS, USER_PROGRAMS
 from .zig import Program, link
 
 NATIVE_CODE = ("cpu", "interrupts", "mmu", "ports", "tables", "transfer")
 PAYLOAD_SMP: Mapping[str, int] = dict(zip(PAYLOADS, (0, 1), strict=True))  # value of PAYLOAD_SMP
+RING_PAE: Mapping[str, int] = dict(zip(RING_PAYLOADS, (0, 1), strict=True))  # value of RING_PAE
 ROM_MODES: Mapping[str, str] = dict(zip(ROMS, ("decline", "native", "stubs"), strict=True))
 
 
@@ -100,6 +101,33 @@ def payload(root: Path, smp: int) -> Program:
     )
 
 
+def ring(root: Path, pae: int) -> Program:
+    """Return how the ELF of `ring`'s payload is built.
+
+    Args:
+        root: the source tree.
+        pae: 1 for guests with three levels of page tables, 0 for two.
+    """
+    return Program(
+        name="firmware/ring",
+        sources=sources(root, "firmware/ring"),
+        script=f"firmware/ring/ring{'-pae' if pae else ''}.ld",
+        includes=("firmware/include", "firmware/ring"),
+        defines=(f"RING_PAE={pae}",),
+        flags=("-ffunction-sections",),
+    )
+
+
+def ring_image(elf: bytes) -> bytes:
+    """Return the image of a payload of `ring`: the window's part, zeros up to its room, the monitor's part."""
+    from ..abi import wire  # noqa: PLC0415
+    from ..rom import loaded_pieces  # noqa: PLC0415
+
+    room = wire.RING_STUBS_PAE_OFFSET - wire.WIRE_CODE_OFFSET
+    (_, window), (_, monitor) = (piece for piece in loaded_pieces(elf) if piece[1])
+    return window.ljust(room, b"\0") + monitor
+
+
 def user_program(root: Path, name: str) -> Program:
     """Return how the ring-3 program ``name`` is built."""
     return Program(
@@ -150,7 +178,7 @@ def kernel(root: Path, variant: Variant, programs: Path) -> Program:
 
 
 def build_roms(root: Path, work: Path, out: Path) -> None:
-    """Build ROMs and payload: ELFs into ``work``, the images of :data:`ROM_MODES` and :data:`PAYLOADS` into ``out``."""
+    """Build ROMs and payloads: ELFs into ``work``, the images of :data:`ROM_MODES` and the payloads into ``out``."""
     from ..abi import wire  # noqa: PLC0415
     from ..rom import RomMetadata, RomMode, build_image, loaded_bytes  # noqa: PLC0415 - loads only when a ROM is built
 
@@ -171,6 +199,10 @@ def build_roms(root: Path, work: Path, out: Path) -> None:
         elf = work / f"{name}.elf"
         link(payload(root, smp), root, elf)
         (out / name).write_bytes(loaded_bytes(elf.read_bytes(), wire.WIRE_BASE + wire.WIRE_CODE_OFFSET))
+    for name, pae in RING_PAE.items():
+        elf = work / f"{name}.elf"
+        link(ring(root, pae), root, elf)
+        (out / name).write_bytes(ring_image(elf.read_bytes()))
 
 
 def build_user(root: Path, out: Path) -> None:

@@ -24,6 +24,7 @@ class Kind(IntEnum):
     """What happened."""
 
     CALL = 1
+    ANSWERED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ FIELDS: Final = (
     RecordField("time", 0, "u64", "TSC ticks"),
     RecordField("call", 8, "u8", "number of the call"),
     RecordField("cpu", 9, "u8", "index of the CPU"),
-    RecordField("kind", 10, "u8", "1: a call, before it is done"),
+    RecordField("kind", 10, "u8", "1: a call, before it is done; 2: one that was answered, under `ring`"),
     RecordField("reserved", 11, "u8", "0"),
     RecordField("caller", 12, "u32", "return address of the call"),
     RecordField("eax", 16, "u32", "EAX as passed"),

@@ -101,7 +101,7 @@ def test_names_of_files(name: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    assert {"none", "declining", "native", "hosted", "strict"} <= set(NAMES)
+    assert {"none", "declining", "native", "hosted", "strict", "ring"} <= set(NAMES)
     with pytest.raises(UsageError, match="unknown hypervisor 'magic'") as caught:
         offer("magic")
     assert "FILE.py" in caught.value.help

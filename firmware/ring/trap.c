@@ -1,0 +1,328 @@
+/* SPDX-FileCopyrightText: 2026 The openvmi authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What to do with an exception or interrupt: fill the shadow, emulate, hold back, or give it to the guest at CPL 1 as its
+ * gate has it. From the monitor itself, only faults of accesses for the guest are expected (fix_table).
+ */
+#include "ring.h"
+
+extern const u8 ring_sysenter_end[];
+_Noreturn void resume(frame_t *frame);
+
+#define IRET_FAILED 0xfffffffe
+
+static inline u32 user(const frame_t *frame)
+{
+    return (frame->cs & 3) == 3 || frame->eflags & EFLAGS_VM;
+}
+
+_Noreturn void end_guest(u32 reason, u32 address, u32 detail)
+{
+    struct question question = { .exit = VMI_RING_EXIT_END, .eax = reason, .edx = detail };
+
+    if (!info_->end) {
+        info_->end = reason;
+        info_->end_address = address;
+        info_->end_detail = detail;
+    }
+    cpu_->ended = 1;
+    ask_brain(0, &question);
+    for (u32 other = 0; other < header_->cpus && other < VMI_RING_CPUS_MAX; other++)
+        if (other != cpu_->number && area_of(other)->state == CPU_RUNNING)
+            send_nmi(other);
+    for (;;)
+        asm volatile("cli; hlt");
+}
+
+void double_fault(void)
+{
+    end_guest(VMI_RING_END_DOUBLE, real_tss->eip, read_cr2());
+}
+
+/* A word onto the guest's stack. */
+static u32 put(u32 address, u32 value)
+{
+    if (address > VMI_WIRE_BASE - 4)
+        return 0;
+    asm goto("1: movl %1, (%0); .pushsection .fix, \"a\", @progbits; .long 1b, %l2; .popsection"
+             ::"r"(address), "r"(value) : "memory" : failed);
+    return 1;
+failed:
+    return 0;
+}
+
+/* Give the guest an exception or interrupt: the frame becomes that of its handler's first instruction. An interrupt at an
+ * exception's vector (256 more) has no error code. */
+void reflect(frame_t *frame, u32 vector, u32 error)
+{
+    struct descriptor gate = *gate_of(vector & 0xff);
+    u32 type = gate.high & 0x1f00, from_user = user(frame), cs = (gate.low >> 16 & 0xfffc) | 1;
+    u32 esp = from_user ? real_tss->esp1 : frame->esp, flags, good;
+
+    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !code_selector(cs, 1))
+        end_guest(VMI_RING_END_GATE, frame->eip, vector | error << 8);
+    flags = (frame->eflags & ~(EFLAGS_IF | EFLAGS_IOPL)) | (shared_->iopl & EFLAGS_IOPL);
+    if (from_user || shared_->interrupts & EFLAGS_IF)
+        flags |= EFLAGS_IF;
+    good = 1;
+    if (from_user) {
+        good &= put(esp - 4, frame->ss);
+        good &= put(esp - 8, frame->esp);
+        esp -= 8;
+    }
+    good &= put(esp - 4, flags);
+    good &= put(esp - 8, frame->cs);
+    good &= put(esp - 12, frame->eip);
+    esp -= 12;
+    if (HAS_ERROR(vector)) {
+        good &= put(esp - 4, error);
+        esp -= 4;
+    }
+    if (!good)
+        end_guest(VMI_RING_END_STACK, frame->eip, esp);
+    if (from_user)
+        frame->ss = real_tss->ss1;
+    frame->esp = esp;
+    frame->cs = cs;
+    frame->eip = (gate.low & 0xffff) | (gate.high & 0xffff0000);
+    frame->eflags &= ~(EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_IOPL);
+    if (type == 0x0e00)
+        shared_->interrupts = 0;
+    else
+        shared_->interrupts = flags & EFLAGS_IF;
+}
+
+/* The guest takes interrupts again: give it the one that was held back. */
+void release_held(frame_t *frame)
+{
+    u32 held = cpu_->held;
+
+    shared_->held = 0;
+    cpu_->held = 0;
+    frame->eflags |= EFLAGS_IF;
+    if (held > 1) {
+        count_exit(VMI_RING_EXIT_INTERRUPT);
+        reflect(frame, held - 1, 0);
+    }
+}
+
+static void hold(u32 vector)
+{
+    count_exit(VMI_RING_EXIT_HELD);
+    cpu_->held = vector + 1;
+    shared_->held = 1;
+}
+
+/* A place in a stub that must not be left in the middle: back to its beginning, which looks again. */
+static void leave_stub(frame_t *frame)
+{
+    u32 eip = frame->eip;
+
+    if (eip - (u32)return_critical < (u32)(return_critical_end - return_critical)) {
+        shared_->interrupts = 0;
+        frame->eip = (u32)return_critical;
+    } else if (eip - (u32)sysexit_critical < (u32)(sysexit_critical_end - sysexit_critical)) {
+        shared_->interrupts = 0;
+        frame->eip = (u32)sysexit_critical;
+    } else if (eip - (u32)queue_critical < (u32)(queue_critical_end - queue_critical)) {
+        frame->eip = (u32)queue_critical;
+    }
+}
+
+static void interrupt(frame_t *frame, u32 vector)
+{
+    follow_modes();
+    if (user(frame)) {
+        count_exit(VMI_RING_EXIT_INTERRUPT);
+        reflect(frame, vector, 0);
+        return;
+    }
+    if (frame->eip >= VMI_WIRE_BASE)
+        leave_stub(frame);
+    if (shared_->interrupts & EFLAGS_IF) {
+        count_exit(VMI_RING_EXIT_INTERRUPT);
+        reflect(frame, vector, 0);
+        return;
+    }
+    hold(vector);
+    frame->eflags &= ~EFLAGS_IF;
+}
+
+static u32 fixed(frame_t *frame)
+{
+    for (const struct fix *fix = fix_table; fix < fix_table_end; fix++) {
+        if (fix->instruction == frame->eip) {
+            frame->eip = fix->target;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void page_fault(frame_t *frame, u32 inside)
+{
+    u32 address = read_cr2(), error = frame->error, fault = error;
+    struct question question;
+    enum shadow_result result;
+
+    if (shared_->deferred && !inside)
+        apply_deferred();
+    result = address < VMI_WIRE_BASE ? shadow_fault(cpu_->number, address, error, &fault) : SHADOW_REFLECT;
+    if (result == SHADOW_FILLED) {
+        count_exit(VMI_RING_EXIT_FILL);
+        return;
+    }
+    if (inside) {
+        if (!fixed(frame))
+            end_guest(VMI_RING_END_MONITOR, frame->eip, address);
+        return;
+    }
+    if (result == SHADOW_REFUSED) {
+        const struct shadow_refusal *refusal = shadow_refusal(cpu_->number);
+        if (refusal->gpa >> 12 == APIC_FRAME && !user(frame) && emulate_move(frame, address, error & 2)) {
+            count_exit(VMI_RING_EXIT_APIC);
+            return;
+        }
+        question = (struct question){ .exit = VMI_RING_EXIT_REFUSED, .eax = address, .edx = (u32)refusal->gpa };
+        ask_brain(frame, &question);
+        fault = error | 1;
+    }
+    count_exit(VMI_RING_EXIT_FAULT);
+    shared_->cr2 = address;
+    reflect(frame, 14, fault);
+}
+
+/* SYSENTER's way was left in the middle: by its first instruction with TF, by the last with NT, or by an NMI. Its frame may be
+ * overwritten, so it is made anew and gone on with in C. TF traps at the guest's entry, as natively. */
+static void finish_sysenter(frame_t *frame)
+{
+    frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t));
+    const u32 *way = (const u32 *)SYSENTER_WAY;
+
+    set_sysenter();
+    *top = *frame;
+    top->eip = way[0];
+    top->cs = way[1];
+    top->eflags = (frame->eflags & ~(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF;
+    top->esp = way[3];
+    top->ss = way[4];
+    shared_->interrupts = 0;
+    if (frame->vector == 2)
+        obey_others(1);
+    if (frame->vector == 1)
+        reflect(top, 1, 0);
+    resume(top);
+}
+
+static void inside_monitor(frame_t *frame)
+{
+    u32 vector = frame->vector, eip = frame->eip;
+
+    if (vector == 14) {
+        page_fault(frame, 1);
+    } else if (eip - (u32)ring_sysenter < (u32)(ring_sysenter_end - ring_sysenter) && vector < 32) {
+        finish_sysenter(frame);
+    } else if (vector >= 32) {
+        hold(vector);
+        frame->eflags &= ~EFLAGS_IF;
+    } else if (vector == 1) {
+        frame->eflags &= ~EFLAGS_TF; /* a watchpoint of the guest's, touched for it */
+    } else if (vector == 2) {
+        obey_others(0);
+    } else if (!fixed(frame)) {
+        end_guest(VMI_RING_END_MONITOR, eip, vector);
+    }
+}
+
+/* The monitor's own IRET was refused: the guest's frame is bad. */
+static void bad_frame(frame_t *frame)
+{
+    u32 selector = frame->cs;
+
+    frame->vector = 0;
+    frame->eflags = (frame->eflags & ~(EFLAGS_VM | EFLAGS_NT)) | EFLAGS_FIXED;
+    if (!user(frame) && !stack_selector(frame->ss, 1)) {
+        frame->ss = real_tss->ss1;
+        if (!stack_selector(frame->ss, 1))
+            end_guest(VMI_RING_END_SEGMENTS, frame->eip, selector);
+    }
+    if (user(frame) && !stack_selector(real_tss->ss1, 1))
+        end_guest(VMI_RING_END_SEGMENTS, frame->eip, selector);
+    reflect(frame, 13, selector & 0xfffc);
+}
+
+static void exception(frame_t *frame)
+{
+    u32 vector = frame->vector;
+
+    switch (vector) {
+    case 2:
+        obey_others(1);
+        return;
+    case 13:
+        if (frame->error == IRET_FAILED)
+            bad_frame(frame);
+        else
+            general_protection(frame, frame->error);
+        return;
+    case 1: {
+        u32 dr6;
+        asm volatile("movl %%dr6, %0" : "=r"(dr6));
+        cpu_->dr[6] = dr6;
+        break;
+    }
+    default:
+        break;
+    }
+    count_exit(VMI_RING_EXIT_EXCEPTION);
+    reflect(frame, vector, frame->error);
+}
+
+/* In: the frame, on this CPU's stack. What it holds afterwards is gone on with. */
+void ring_trap(frame_t *frame)
+{
+    u32 vector = frame->vector;
+
+    if (!(frame->cs & 3) && !(frame->eflags & EFLAGS_VM))
+        inside_monitor(frame);
+    else if (vector == 14)
+        page_fault(frame, 0);
+    else if (vector >= 32)
+        interrupt(frame, vector);
+    else
+        exception(frame);
+}
+
+/* An IRET in the stub was refused: tell the guest where its own was, if it called the stub. */
+static void blame_site(frame_t *frame)
+{
+    u32 site, displacement;
+    u8 opcode;
+
+    if (frame->eip != (u32)iret_instruction || !guest_read32(frame->esp - 4, &site))
+        return;
+    site -= 5;
+    if (guest_read(site, &opcode, 1) && opcode == 0xe8 && guest_read32(site + 1, &displacement) &&
+        displacement + site + 5 == ring_stubs[VMI_CALL_IRET]) {
+        frame->eip = site;
+        shared_->interrupts = 0;
+    }
+}
+
+void general_protection(frame_t *frame, u32 error)
+{
+    struct question question = { .exit = VMI_RING_EXIT_UNKNOWN, .eax = error };
+
+    if (user(frame)) {
+        if (!error && user_port(frame))
+            return;
+    } else {
+        if (emulate(frame))
+            return;
+        if (frame->eip >= VMI_WIRE_BASE)
+            blame_site(frame);
+        ask_brain(frame, &question);
+    }
+    count_exit(VMI_RING_EXIT_EXCEPTION);
+    reflect(frame, 13, error);
+}

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The openvmi authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Interrupt controllers: which vectors and which kinds of messages the guest may have sent to its CPUs.
+
+A device's interrupt at an exception's vector would be taken for that exception, with a stack of another shape. INIT,
+start-up and system-management messages make a CPU execute code beside the monitor; a non-maskable one comes while the
+monitor runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..answers import Answer, Value
+from .answers import Fault, protection
+
+EXCEPTIONS: Final = 32
+MASTER: Final = 0x20
+SLAVE: Final = 0xA0
+PIC_PORTS: Final = frozenset({MASTER, MASTER + 1, SLAVE, SLAVE + 1})
+_ICW1: Final = 0x10
+_ICW1_ICW4: Final = 1
+_ICW1_SINGLE: Final = 2
+
+ICR_LOW: Final = 0x300
+ICR_HIGH: Final = 0x310
+_LVT: Final = frozenset({0x2F0, 0x320, 0x330, 0x340, 0x350, 0x360, 0x370})
+_SPURIOUS: Final = 0xF0
+_MASKED: Final = 1 << 16
+FIXED: Final = 0
+LOWEST: Final = 1
+SMI: Final = 2
+NMI: Final = 4
+INIT: Final = 5
+STARTUP: Final = 6
+EXTINT: Final = 7
+_NAMES: Final = {SMI: "SMI", NMI: "NMI", INIT: "INIT", STARTUP: "STARTUP", 3: "reserved", EXTINT: "ExtINT"}
+
+
+@dataclass(slots=True)
+class Pics:
+    """The two 8259s, as far as their initialization goes: one word of it is the first of eight vectors.
+
+    Args:
+        reserved: vectors of the monitor's own.
+    """
+
+    reserved: frozenset[int] = frozenset()
+    _step: dict[int, int] = field(default_factory=lambda: {MASTER: 0, SLAVE: 0})
+    _first: dict[int, int] = field(default_factory=lambda: {MASTER: 0, SLAVE: 0})
+
+    def write(self, port: int, value: int) -> Answer | Fault:
+        """Decide about a byte written to one of :data:`PIC_PORTS`."""
+        chip = port & ~1
+        if not port & 1:
+            if value & _ICW1:
+                self._first[chip], self._step[chip] = value, 2
+            return None
+        step = self._step[chip]
+        if step == 2:
+            vectors = range(value & 0xF8, (value & 0xF8) + 8)
+            if vectors.start < EXCEPTIONS or not self.reserved.isdisjoint(vectors):
+                return protection(f"interrupts at vectors {vectors.start:#x} to {vectors.stop - 1:#x}")
+        self._step[chip] = self._after(step, self._first[chip])
+        return None
+
+    @staticmethod
+    def _after(step: int, first: int) -> int:
+        if step == 2 and not first & _ICW1_SINGLE:
+            return 3
+        return 4 if step in {2, 3} and first & _ICW1_ICW4 else 0
+
+
+def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()) -> Answer | Fault:
+    """Decide about a write to the local APIC.
+
+    Args:
+        register: offset in its page; the low 12 bits count.
+        value: 32 bits.
+        reserved: vectors of the monitor's own.
+
+    Returns:
+        None if it may be done. INIT and STARTUP are answered, not done: to start a CPU is the monitor's.
+    """
+    register &= 0xFF0
+    if register == ICR_LOW:
+        mode = value >> 8 & 7
+        if mode in {INIT, STARTUP}:
+            return Value()
+        return _message(mode, value & 0xFF, reserved)
+    if register in _LVT and not value & _MASKED:
+        mode = value >> 8 & 7
+        # LINT0 brings the 8259s' interrupts; its vector is theirs
+        return None if mode == EXTINT and register == 0x350 else _message(mode, value & 0xFF, reserved)
+    if register == _SPURIOUS and value & 0x100:
+        return _message(FIXED, value & 0xFF, reserved)
+    return None
+
+
+def redirection(low: int, reserved: frozenset[int] = frozenset()) -> Answer | Fault:
+    """Decide about the low word of an entry of the IO-APIC's redirection table; ExtINT is what it has for the 8259s."""
+    mode = low >> 8 & 7
+    if low & _MASKED or mode == EXTINT:
+        return None
+    return _message(mode, low & 0xFF, reserved)
+
+
+def _message(mode: int, vector: int, reserved: frozenset[int]) -> Answer | Fault:
+    if mode not in {FIXED, LOWEST}:
+        return protection(f"a message of kind {_NAMES.get(mode, mode)}")
+    if vector < EXCEPTIONS or vector in reserved:
+        return protection(f"an interrupt at vector {vector:#x}")
+    return None
