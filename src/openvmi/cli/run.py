@@ -123,19 +123,26 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if offer(hypervisor, roms).hosted:
         from ._hosted import Hosted
 
-        out = 2 if output is not None and output.to_stdout else 1
-        hosted = Hosted(request, config, sink, began, out=out, name=name, stats=stats)
+        hosted = Hosted(request, config, sink, began, out=_voice(output), name=name, stats=stats)
         machine = hosted.machine
     else:
-        if stats:
-            raise UsageError("only `ring` has statistics", where=hypervisor, help="--hypervisor ring")
-        early = head_start if json_file is None else None
-        machine = Machine(config, console_sink=sink, command_start=began, head_start=early)
+        _refuse_statistics(hypervisor, stats)
+        machine = Machine(config, console_sink=sink, command_start=began, head_start=None if json_file else head_start)
     outcome = _run(hosted or machine, machine)
     _tell(machine, request, outcome)
     if hosted is not None:
         hosted.tell()
     return int(outcome.exit_code) if output is None else _write(output, machine, request, outcome, hosted)
+
+
+def _voice(output: Output | None) -> int:
+    """Return the descriptor for what a hypervisor prints: not where the JSON goes."""
+    return 2 if output is not None and output.to_stdout else 1
+
+
+def _refuse_statistics(hypervisor: str, wanted: bool) -> None:
+    if wanted:
+        raise UsageError("only `ring` has statistics", where=hypervisor, help="--hypervisor ring")
 
 
 def _run(run: Machine | Hosted, machine: Machine) -> Outcome:
