@@ -108,3 +108,56 @@ void apic_write(u32 offset, u32 value)
     }
     register_(offset) = value;
 }
+
+/* The I/O APIC: a register's number is written, then the register is there. What the guest chose is remembered, so that
+ * number and register stay together whoever else is at it. */
+#define IO_SELECT 0x00
+#define IO_WINDOW 0x10
+#define IO_ROUTES 0x10
+#define io_register(offset) (*(volatile u32 *)(RING_IO_APIC + (offset)))
+
+static u32 io_chosen, io_lock;
+
+static u32 io_access(u32 write, u32 value)
+{
+    while (__sync_lock_test_and_set(&io_lock, 1))
+        asm volatile("pause");
+    io_register(IO_SELECT) = io_chosen;
+    if (write)
+        io_register(IO_WINDOW) = value;
+    else
+        value = io_register(IO_WINDOW);
+    __sync_lock_release(&io_lock);
+    return value;
+}
+
+static void io_write(u32 offset, u32 value)
+{
+    u32 delivery = DELIVERY(value);
+
+    if (offset == IO_SELECT) {
+        io_chosen = value & 0xff;
+        return;
+    }
+    if (offset != IO_WINDOW)
+        return;
+    if (io_chosen >= IO_ROUTES && !(io_chosen & 1) && delivery != EXTERNAL &&
+        ((delivery != FIXED && delivery != LOWEST) || (value & 0xff) < 32))
+        value |= LVT_MASKED;
+    io_access(1, value);
+}
+
+u32 device_read(u32 gpa)
+{
+    if (gpa >> 12 == APIC_FRAME)
+        return apic_read(gpa);
+    return (gpa & 0xff0) == IO_SELECT ? io_chosen : (gpa & 0xff0) == IO_WINDOW ? io_access(0, 0) : 0;
+}
+
+void device_write(u32 gpa, u32 value)
+{
+    if (gpa >> 12 == APIC_FRAME)
+        apic_write(gpa, value);
+    else
+        io_write(gpa & 0xff0, value);
+}

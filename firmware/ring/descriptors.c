@@ -226,7 +226,7 @@ void set_kernel_stack(u32 selector, u32 esp)
 {
     selector = (selector & 0xfffc) | 1;
     real_tss->ss1 = stack_selector(selector, 1) ? selector : 0;
-    real_tss->esp1 = esp;
+    real_tss->esp1 = esp <= VMI_WIRE_BASE ? esp : 0x1000; /* no push by the CPU itself into our memory */
 }
 
 /* Where SYSENTER leads: see ring_sysenter. */

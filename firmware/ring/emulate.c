@@ -454,8 +454,8 @@ u32 user_port(frame_t *frame)
     }
 }
 
-/* A plain move of 32 bits from or to a device's register at `address`, which is the local APIC's. 1 = done. */
-u32 emulate_move(frame_t *frame, u32 address, u32 write)
+/* A plain move of 32 bits from or to a register of an APIC. 1 = done. */
+u32 emulate_move(frame_t *frame, u32 gpa, u32 write)
 {
     struct instruction i = { .frame = frame, .at = frame->eip, .begin = frame->eip };
     u32 opcode, value, *general;
@@ -477,12 +477,12 @@ u32 emulate_move(frame_t *frame, u32 address, u32 write)
     if (!write != (opcode == 0x8b || opcode == 0xa1))
         return 0;
     if (opcode == 0x87 || !write) {
-        u32 before = apic_read(address);
+        u32 before = device_read(gpa);
         if (opcode == 0x87)
-            apic_write(address, *general);
+            device_write(gpa, *general);
         *general = before;
     } else {
-        apic_write(address, opcode == 0xc7 ? value : *general);
+        device_write(gpa, opcode == 0xc7 ? value : *general);
     }
     frame->eip = i.at;
     return 1;

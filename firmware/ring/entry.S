@@ -115,11 +115,15 @@ FUNCTION(ring_gate)
     movl %eax, %ds
     pushfl
     popl FRAME(eflags)(%esp)
-    pushl $EFLAGS_FIXED                 /* a call gate keeps all flags: NT would make our IRET a task's end */
-    popfl
+    testl $EFLAGS_NT, FRAME(eflags)(%esp)
+    jnz 2f
+1:  cld
     movl %esp, %eax
     call ring_call
     jmp trap_exit
+2:  pushl $EFLAGS_FIXED                 /* a call gate keeps all flags: NT would make our IRET a task's end */
+    popfl
+    jmp 1b
 END(ring_gate)
 
 /* SYSENTER, from any CPL: on to the guest's own entry at CPL 1. Flags stay as they are, as natively: NT, which IRET would take

@@ -80,6 +80,8 @@ static u32 page_entry(u32 cpu, u32 page)
         return MACHINE((own - OWN_ALIAS) << 12) | ENTRY;
     if (own == (RING_APIC - RING_CPU) >> 12)
         return APIC_MACHINE | ENTRY | 0x18;
+    if (own == (RING_IO_APIC - RING_CPU) >> 12)
+        return IO_APIC_MACHINE | ENTRY | 0x18;
     if (own >= OWN_POOL && own - OWN_POOL < info_->pool_pages)
         return MACHINE(VMI_RING_POOL_OFFSET + ((own - OWN_POOL) << 12)) | ENTRY;
     return 0;

@@ -25,7 +25,10 @@
 #define RING_AREA (RING_CPU + 0x20000)
 #define RING_ALIAS (RING_CPU + 0x30000)
 #define RING_APIC (RING_CPU + 0x40000)
+#define RING_IO_APIC (RING_CPU + 0x41000)
 #define APIC_MACHINE 0xfee00000
+#define IO_APIC_MACHINE 0xfec00000
+#define IO_APIC_FRAME (IO_APIC_MACHINE >> 12)
 #define APIC_FRAME (APIC_MACHINE >> 12)
 #define RING_SHADOW_WINDOWS (RING_CPU + 0x200000)
 #define RING_SHADOW_SLOTS 512
@@ -243,7 +246,8 @@ _Noreturn void end_guest(u32 reason, u32 address, u32 detail);
 /* apic.c */
 u32 apic_read(u32 offset);
 void apic_write(u32 offset, u32 value);
-u32 apic_access(frame_t *frame, u32 address);
+u32 device_read(u32 gpa);   /* a register of either APIC */
+void device_write(u32 gpa, u32 value);
 void send_nmi(u32 number);
 
 /* start.c: the other CPUs */
@@ -262,7 +266,7 @@ void adopt_hole(void);
 /* emulate.c: 1 = done */
 u32 emulate(frame_t *frame);
 u32 user_port(frame_t *frame);
-u32 emulate_move(frame_t *frame, u32 address, u32 write);
+u32 emulate_move(frame_t *frame, u32 gpa, u32 write);
 
 /* cpu.c */
 void guest_cpuid(u32 leaf, u32 subleaf, u32 out[4]);

@@ -50,11 +50,11 @@ static inline u32 frame_is_ram(u32 pfn)
     return pfn < info_->frames && (pfn < 0xa0 || pfn >= 0x100);
 }
 
-/* All but our own memory and the local APIC, which starts CPUs. */
+/* All but our own memory, and the APICs, which start and stop CPUs. */
 static inline u32 frames_legal(u32 pfn, u32 count)
 {
     return pfn < 0x100000 && count <= 0x100000 - pfn && (pfn > DEVICE_LAST || pfn + count <= DEVICE_FIRST) &&
-           (pfn > APIC_FRAME || pfn + count <= APIC_FRAME);
+           (pfn > APIC_FRAME || pfn + count <= APIC_FRAME) && (pfn > IO_APIC_FRAME || pfn + count <= IO_APIC_FRAME);
 }
 
 static inline void tlb_flush(void)

@@ -124,14 +124,12 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if offer(hypervisor, roms).hosted:
         from ._hosted import Hosted
 
-        out = 2 if output is not None and output.to_stdout else 1
-        hosted = Hosted(request, config, sink, began, out=out, name=name, strict_fail=strict_fail, stats=stats)
+        voice = _voice(output)
+        hosted = Hosted(request, config, sink, began, out=voice, name=name, strict_fail=strict_fail, stats=stats)
         machine = hosted.machine
     else:
-        if stats:
-            raise UsageError("only `ring` has statistics", where=hypervisor, help="--hypervisor ring")
-        early = head_start if json_file is None else None
-        machine = Machine(config, console_sink=sink, command_start=began, head_start=early)
+        _refuse_statistics(hypervisor, stats)
+        machine = Machine(config, console_sink=sink, command_start=began, head_start=None if json_file else head_start)
     outcome = _run(hosted or machine, machine)
     _tell(machine, request, outcome)
     if hosted is not None:
@@ -150,6 +148,16 @@ def _output(json_file: Path | None, config: MachineConfig, request: Request) -> 
     inputs = [config.kernel, config.initrd, *config.option_roms, request.symbols, *named]
     refuse_overwriting({"--json": json_file, "--console": request.console}, [Path(path) for path in inputs if path])
     return None if json_file is None else Output(json_file)
+
+
+def _voice(output: Output | None) -> int:
+    """Return the descriptor for what a hypervisor prints: not where the JSON goes."""
+    return 2 if output is not None and output.to_stdout else 1
+
+
+def _refuse_statistics(hypervisor: str, wanted: bool) -> None:
+    if wanted:
+        raise UsageError("only `ring` has statistics", where=hypervisor, help="--hypervisor ring")
 
 
 def _run(run: Machine | Hosted, machine: Machine) -> Outcome:

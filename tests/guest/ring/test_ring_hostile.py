@@ -35,12 +35,14 @@ class Way:
         tries: the fewest that must have been made.
         faults: the fewest of them that must have been answered by a fault.
         ends: the reasons for which it may be ended instead; empty if it must live.
+        cpus: of the machine.
     """
 
     name: str
     tries: int = 1
     faults: int = 0
     ends: tuple[str, ...] = ()
+    cpus: int = 1
 
 
 MAPS = (
@@ -104,11 +106,19 @@ CALLS = (
     Way("queue", 200),
     *(Way(f"shared seed={seed}", 1, ends=("GATE", "STACK", "SEGMENTS", "ROOT")) for seed in range(1, 4)),
 )
+RACES = (
+    Way("race-untold", 20000, 100, cpus=2),
+    Way("race-told", 20000, cpus=2),
+    Way("race-table", 20000, cpus=2),
+    Way("race-descriptor", 2000, cpus=2),
+)
 
 
 def attempt(kernel: Path, way: Way, hypervisor: Ring | None = None) -> tuple[Session, Ring]:
     ring = hypervisor or Ring()
-    request = Request(kernel=str(kernel), hypervisor="ring", append=f"try={way.name}", accel="tcg", timeout=LIMIT)
+    request = Request(
+        kernel=str(kernel), hypervisor="ring", append=f"try={way.name}", cpus=way.cpus, accel="tcg", timeout=LIMIT
+    )
     return Session(ring, configure(request)), ring
 
 
@@ -177,6 +187,11 @@ def test_devices_and_registers(hostile: Path, way: Way) -> None:
 
 @pytest.mark.parametrize("way", CALLS, ids=lambda way: way.name)
 def test_calls(hostile: Path, way: Way) -> None:
+    judge(hostile, way)
+
+
+@pytest.mark.parametrize("way", RACES, ids=lambda way: way.name)
+def test_races_from_a_second_cpu(hostile: Path, way: Way) -> None:
     judge(hostile, way)
 
 

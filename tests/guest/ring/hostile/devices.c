@@ -156,6 +156,14 @@ static void msrs(void)
 
 static void write_dr7(u32 value) { native_set_dr(7, value); }
 
+static void set_dr7(u32 value) { set_dr(7, value); }
+
+static void get_dr7(u32 unused)
+{
+	(void)unused;
+	native_get_dr(7);
+}
+
 static void breakpoint_here(u32 address)
 {
 	(void)address;
@@ -168,8 +176,8 @@ static void debug(void)
 	struct caught caught = try(write_dr7, 0x2000); /* general detection */
 
 	held("gd", caught, false);
-	set_dr(7, 0x2400);
-	native_get_dr(7);
+	held("gd", try(set_dr7, 0x2400), false);
+	held("gd", try(get_dr7, 0), false);
 	for (u32 i = 0; i < secret_count; i++) {
 		for (u32 kind = 0; kind < 4; kind++) {
 			for (u32 n = 0; n < 4; n++)
