@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from ..abi.wire import GuestState
 from ..boot import Request, hypervisor_of
 from ..errors import ExitCode, HarnessError, OpenVmiError
+from ..hypervisor.base import Hypervisor
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
 from ..hypervisor.session import Session
@@ -79,6 +80,9 @@ class Hosted:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        if _does_nothing(self.hypervisor):
+            name = type(self.hypervisor).__name__
+            tell(printable(f"openvmi: warning: no method of {name} is named after a call: nothing comes to Python"))
         self._stack.callback(self._session.close)
         self._stack.callback(self._stage.close)
         voices = self._voices()
@@ -86,13 +90,17 @@ class Hosted:
         try:
             self._session.start()
             self.machine.add_input(self._stage.doorbell, self._answer)
-            self._stack.enter_context(self._control)
         except BaseException as error:
             self._stack.close()
             if isinstance(error, Exception) and place_of(error) and self.machine.plan is not None:
                 tell(printable(user_traceback(error), keep=_LINES), newline=False)
                 name = type(error).__name__
                 raise HarnessError(f"started() raised {name}: {error}", where=self._name) from error
+            raise
+        try:
+            self._stack.enter_context(self._control)
+        except BaseException:  # a name that is taken, for one
+            self._stack.close()
             raise
         return self
 
@@ -235,3 +243,11 @@ class Hosted:
             stack.enter_context(contextlib.redirect_stdout(sys.__stdout__))
             stack.enter_context(contextlib.redirect_stderr(sys.__stderr__))
             interact(self.hypervisor, vcpu)
+
+
+def _does_nothing(hypervisor: Hypervisor) -> bool:
+    """Say whether a hypervisor of the user's never hears of anything: a slip in a method's name, most likely."""
+    kind = type(hypervisor)
+    if kind is Hypervisor or hypervisor.routed() or hypervisor.modes:
+        return False
+    return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))

@@ -124,6 +124,11 @@ def test_how_a_hypervisor_ends_a_machine(mine: Mine, body: str, status: int, say
     assert "/openvmi/hypervisor/" not in done.stderr
 
 
+def test_a_hypervisor_that_nothing_comes_to_is_told_so(mine: Mine) -> None:
+    assert "warning: no method of Mine is named after a call" in run(mine("def set_cr33(self, vcpu): pass")).stderr
+    assert "named after a call" not in run(mine("def started(self, machine): print(1)")).stderr
+
+
 def test_a_handler_that_hangs_loses_calls_and_says_so(mine: Mine) -> None:
     done = run(mine("def set_cr3(self, vcpu, value):\n    self.n += 1\n    if self.n == 100: time.sleep(3)"))
     assert done.returncode == 0, done.stderr
