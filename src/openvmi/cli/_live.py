@@ -33,7 +33,7 @@ from ..trace.top import Top, render
 from ..trace.writer import Sink
 from . import run as run_command
 from ._output import tell
-from .trace import LiveRequest, export, open_source
+from .trace import LiveRequest, export_file
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,10 +61,13 @@ def live(request: LiveRequest) -> int:
             spare = stack.enter_context(tempfile.TemporaryFile())
             file = Path(f"/proc/self/fd/{spare.fileno()}")
         recording = Recording(request, file, clock)
-        status = _attached(recording) if request.attach is not None else _started(recording)
-        if request.form is not None and file is not None:
-            with open_source(file) as source:
-                export(source, request.form, request.output)
+        try:
+            status = _attached(recording) if request.attach is not None else _started(recording)
+        except KeyboardInterrupt:
+            if recording.began:  # the way to end it: what there is, is wanted
+                export_file(file, request.form, request.output)
+            raise
+        export_file(file, request.form, request.output)
     return status
 
 
@@ -261,6 +264,8 @@ def _attached(recording: Recording) -> int:
     with ExitStack() as stack:
         client = stack.enter_context(ControlClient(recording.request.attach or ""))
         machine = client.ask(op="status")
+        if machine["traced"]:  # said before a file is emptied that there may be
+            raise UsageError("somebody is tracing this machine", where=client.name)
         table, certain = recording.symbols(Path(str(machine["kernel"])))
         span, wanted = recording.places(table)
         guest, cpus, icount = str(machine["guest"]), int(cast("int", machine["cpus"])), bool(machine["icount"])
@@ -277,7 +282,7 @@ def _attached(recording: Recording) -> int:
             pass  # the way to end it
         finally:
             _leave(client, trace)
-            symbols.name(lambda: _ask_symbols(client))
+            symbols.name(lambda: _ask_symbols(client) or table)  # who has been hung up on can't ask
     recording.sum_up(trace)
     return ExitCode.OK
 
@@ -373,6 +378,8 @@ class _Table:
 class _Screen(_Table):
     """Counts records, and shows tables of them on a terminal while they come."""
 
+    _ended = False
+
     def __enter__(self) -> Self:
         from rich.console import Console
         from rich.live import Live
@@ -383,7 +390,10 @@ class _Screen(_Table):
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._ended = True
         self._live.__exit__(None, None, None)
 
     def _fitting(self) -> RenderableType:
-        return self.picture(max((self._console.height - 8) // 2, 3))
+        if self._ended:
+            self.top.rewind()  # this picture stays: rates of the whole trace, not of its last moment
+        return self.picture(min(self._rows, max((self._console.height - 8) // 2, 3)))

@@ -252,7 +252,7 @@ class ControlServer:
         for word in wanted.split(","):
             call = _BY_NAME.get(word.strip().lower())
             if call is None:
-                raise UsageError("no call is named so", where=word.strip()[:40], help="openvmi abi lists them")
+                raise UsageError("no call is named so", where=word.strip()[:40], help="openvmi abi --list")
             found.append(call)
         return found
 

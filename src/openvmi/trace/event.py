@@ -8,6 +8,7 @@ policies; :class:`Columns` is a batch of them for whoever counts, some ten times
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import Final, NamedTuple
 RECORD: Final = Struct("<QBBBBIIIII")
 RECORD_SIZE: Final = RECORD.size
 _WORDS: Final = RECORD_SIZE // 4
+_SEQUENCE: Final = 28  # offset
+_U32: Final = (1 << 32) - 1
 
 
 class Kind(IntEnum):
@@ -117,6 +120,16 @@ class Columns:
             return cls(times, records[8::RECORD_SIZE], words[3::_WORDS].tolist(), words[4::_WORDS].tolist())
         rows = list(RECORD.iter_unpack(records))
         return cls([row[0] for row in rows], bytes(row[1] for row in rows), [r[5] for r in rows], [r[6] for r in rows])
+
+
+def renumbered(records: bytes, first: int) -> bytes:
+    """Return ``records`` with the numbers ``first``, ``first`` + 1, ... instead of their own."""
+    fresh = bytearray(records)
+    count = len(records) // RECORD_SIZE
+    numbers = struct.pack(f"<{count}I", *((first + index) & _U32 for index in range(count)))
+    for byte in range(4):
+        fresh[_SEQUENCE + byte :: RECORD_SIZE] = numbers[byte::4]
+    return bytes(fresh)
 
 
 def sequences(records: bytes) -> tuple[int, int]:

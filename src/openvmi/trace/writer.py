@@ -40,7 +40,7 @@ class TraceWriter:
         meta: where the trace comes from.
 
     Raises:
-        UsageError: the file can't be created.
+        UsageError: the file can't be created, or not even its head written.
     """
 
     __slots__ = ("_before", "_closed", "_file", "_lost", "_owned", "_total")
@@ -55,7 +55,12 @@ class TraceWriter:
         self._closed = False
         self._lost = 0
         self._total = 0
-        self._write(HEAD.pack(MAGIC, VERSION, len(schema), zlib.crc32(schema)), schema)
+        try:
+            self._write(HEAD.pack(MAGIC, VERSION, len(schema), zlib.crc32(schema)), schema)
+        except OSError as error:
+            if self._owned:
+                self._file.close()
+            raise UsageError(f"can't be written: {error.strerror}", where=str(file) if self._owned else "") from error
 
     @property
     def records(self) -> int:

@@ -290,8 +290,28 @@ def test_only_the_first_so_many_of_some_calls_from_some_place(tmp_path: Path) ->
         names = {reader.meta.name(event.call) for event in reader.events()}
         places = {reader.symbols().function(event.caller) for event in reader.events()}
         assert sum(each.records for each in reader.totals().values()) == 500
+        assert all((each.lost, each.missing) == (0, 0) for each in reader.totals().values())
     assert names <= {"SetPxE", "SetCR3"}
     assert all(place.startswith("vmi_") for place in places)
+
+
+def test_a_report_is_made_of_what_there_is_when_it_is_interrupted(tmp_path: Path) -> None:
+    page = tmp_path / "t.html"
+    command = [*OPENVMI, "trace", "--export", "html", "-o", str(page), "--", "--append", "-- bench batches=2000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: openvmi("ps").stdout)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert "DisableInterrupts" in page.read_text()
+
+
+def test_a_name_that_is_taken_is_an_error_of_usage() -> None:
+    with running("--name", "box"):
+        done = openvmi("run", "--hypervisor", "hosted", "--name", "box", "--quiet")
+    assert done.returncode == 2
+    assert "box: a machine of that name is running" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_killed_trace_leaves_no_qemu_and_a_file_that_reads(tmp_path: Path) -> None:

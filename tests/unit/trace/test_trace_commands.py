@@ -86,6 +86,12 @@ def test_wrong_uses(openvmi: Run, words: list[str]) -> None:
     assert "openvmi: " in err
 
 
+def test_a_file_without_its_option_is_told_of_it(openvmi: Run, trace: Path) -> None:
+    status, _, err = openvmi("trace", trace)
+    assert status == 2
+    assert "--read FILE" in err
+
+
 def test_diff(openvmi: Run, trace: Path, tmp_path: Path) -> None:
     more = write_trace(tmp_path / "more", [*story(), *[event(caller=0xC1003020)] * 100], table=symbols())
     assert openvmi("diff", trace, trace)[0] == 0

@@ -268,3 +268,9 @@ def test_a_trace_without_symbols_has_none(tmp_path: Path) -> None:
 
 def test_the_block_header_is_32_bytes() -> None:
     assert (BLOCK.size, HEAD.size, struct.calcsize("<8sIII")) == (32, 20, 20)
+
+
+def test_a_full_disk_is_named_from_the_first_byte_on() -> None:
+    with pytest.raises(UsageError, match="No space left on device") as caught:
+        TraceWriter(Path("/dev/full"), TraceMeta())
+    assert caught.value.where == "/dev/full"

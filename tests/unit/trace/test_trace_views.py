@@ -119,6 +119,10 @@ def test_the_live_view_shows_rates_of_the_last_interval() -> None:
     assert [(row.name, row.rate, row.total) for row in view.calls] == [("SetCR3", 30.0, 30), ("SetPxE", 0.0, 100)]
     assert [row.name for row in view.functions] == ["schedule", "do_fork"]
     assert (view.lost, view.seconds) == (7, 3.0)
+    now[0] = 4.0
+    top.rewind()  # the last picture is of the whole time
+    view = top.snapshot()
+    assert [(row.name, row.rate) for row in view.calls] == [("SetPxE", 25.0), ("SetCR3", 7.5)]
 
 
 def test_the_live_view_on_a_terminal() -> None:
