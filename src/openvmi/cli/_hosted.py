@@ -70,6 +70,7 @@ class Hosted:
             chores=self._stage.nudge,
             symbols=request.symbols,
             machine={"console_sink": self._stage.show, "command_start": began},
+            warn=_warn,
         )
         self.machine: Machine = self._session.machine
         self._control = ControlServer(self._session, name, guest=request.kernel)
@@ -243,6 +244,10 @@ class Hosted:
             stack.enter_context(contextlib.redirect_stdout(sys.__stdout__))
             stack.enter_context(contextlib.redirect_stderr(sys.__stderr__))
             interact(self.hypervisor, vcpu)
+
+
+def _warn(text: str) -> None:
+    tell(printable(f"openvmi: warning: {text}", keep=_LINES))
 
 
 def _does_nothing(hypervisor: Hypervisor) -> bool:

@@ -205,6 +205,7 @@ def _started(recording: Recording) -> int:
         chores=lambda: bool(pump) and pump[0].pump(),
         period=_PERIOD,
         symbols=recording.request.symbols or request.symbols,
+        warn=lambda text: tell(printable(f"openvmi: warning: {text}", keep="\n\t")),
     )
     with ExitStack() as stack:
         stack.enter_context(session)

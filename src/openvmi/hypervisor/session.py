@@ -12,7 +12,6 @@ included, from the start to the end; everything else belongs to the thread that 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 _LOW_MEMORY = 0xE0000000  # where the PC has its devices
 _NAP = 0.1
-_LOOK = 0.01
 
 
 def hosted_config(config: MachineConfig) -> MachineConfig:
@@ -66,6 +64,7 @@ class Session:
         period: seconds.
         symbols: file that the kernel's symbols come from; None for wherever there are some.
         machine: further arguments of :class:`openvmi.machine.Machine`.
+        warn: called, in the brain's thread, with what went wrong while the machine goes on: a snapshot, for one.
 
     Attributes:
         machine: the machine.
@@ -84,7 +83,9 @@ class Session:
         period: float = _NAP,
         symbols: FilePath | None = None,
         machine: Mapping[str, object] | None = None,
+        warn: Callable[[str], object] = lambda _: None,
     ) -> None:
+        self._warn = warn
         self._first = hypervisor
         self.guest: Guest | None = None
         self.stop: Stop | None = None
@@ -289,13 +290,10 @@ class Session:
             os.write(self._pipe[1], b"x")
 
     def _snapshot(self, answer: Snapshot) -> None:
-        """Have QEMU write the machine's whole state; the CPUs stand still meanwhile."""
-        # ``exec:`` goes through a shell, so the name must not be one's program
-        from shlex import quote  # noqa: PLC0415 - rarely used
+        """Have QEMU write the machine's whole state; what goes wrong is said, and the guest goes on."""
+        from .snapshot import save  # noqa: PLC0415 - rarely used
 
-        qmp = self.machine.qmp
-        qmp.execute("stop")
-        qmp.execute("migrate", {"uri": f"exec:cat > {quote(answer.file)}"})
-        while qmp.execute("query-migrate").get("status") not in {"completed", "failed", "cancelled"}:
-            time.sleep(_LOOK)
-        qmp.execute("cont")
+        try:
+            save(self.machine.qmp, answer.file, self.link)
+        except HarnessError as error:
+            self._warn(f"no snapshot: {error}")

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -283,3 +284,35 @@ def test_example_slowtime_is_the_clock_that_the_guest_goes_by(tmp_path: Path) ->
     assert told["khz"] == pytest.approx(1_000_000, rel=0.05), "the kernel measured our clock while it booted"
     assert told["guest"] == pytest.approx(told["said"], rel=0.05), "its clock is what we say"
     assert told["slow"] < 0.55 * told["true"], "and that is half"
+
+
+SAVE = """def set_cr3(self, vcpu, value):
+    self.n += 1
+    if self.n == 100:
+        return Snapshot({file!r})"""
+
+
+@pytest.mark.parametrize("cpus", ["1", "2"])
+def test_a_snapshot_is_taken_and_goes_on_where_it_was(mine: Mine, tmp_path: Path, cpus: str) -> None:
+    file = tmp_path / "state"
+    name = mine(SAVE.format(file=str(file)))
+    done = run(name, "--cpus", cpus)
+    assert (done.returncode, file.read_bytes()[:4]) == (0, b"QEVM"), done.stderr
+    assert "warning" not in done.stderr
+    line = openvmi("run", "--dry-run", "--hypervisor", name, "--append", "-- check", "--cpus", cpus).stdout
+    words = [*shlex.split(line.replace("\\\n", "")), "-incoming", f"exec:cat {file}"]
+    loaded = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=40)
+    last = done.stdout.splitlines()[-1]
+    assert " checks passed, 0 failed" in last
+    assert loaded.stdout.splitlines()[-1].partition(" checks")[2] == last.partition(" checks")[2]
+    assert "exit 0" in loaded.stderr
+
+
+def test_a_snapshot_that_fails_is_said_and_the_guest_goes_on(mine: Mine, tmp_path: Path) -> None:
+    done = run(mine(SAVE.format(file="/dev/full")))
+    assert done.returncode == 0, done.stderr
+    assert "openvmi: warning: no snapshot: /dev/full: the snapshot has failed: " in done.stderr
+    done = run(mine(SAVE.format(file=str(tmp_path / "none" / "state"))))
+    assert done.returncode == 0, done.stderr
+    assert "no snapshot: " in done.stderr
+    assert "/none/state: no such folder\n" in done.stderr
