@@ -8,13 +8,12 @@ import mmap
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import Final, cast
 
 from ..abi import Call
 from ..abi.wire import GuestState, Mode
@@ -27,16 +26,15 @@ from ..hypervisor.session import Session
 from ..text import printable
 from ..trace import Filter, SymbolTable, TraceMeta, TraceWriter, load_symbols, parse_calls, parse_where
 from ..trace.clock import ICOUNT_HZ, TscClock
+from ..trace.event import JUMPS
 from ..trace.live import LiveTrace
 from ..trace.symbols import parse_symbols
-from ..trace.top import Top, render
+from ..trace.top import Top
 from ..trace.writer import Sink
 from . import run as run_command
 from ._output import tell
+from ._views import Screen, Table
 from .trace import LiveRequest, export_file
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 _PERIOD: Final = 0.002
 _LOOK: Final = 0.05
@@ -91,11 +89,13 @@ class Recording:
         """The calls to trace, as far as they can be."""
         wanted = self.request.calls
         if not wanted:
-            return list(SWITCHABLE)
+            return [call for call in SWITCHABLE if not self.request.where or call not in JUMPS]
         chosen = [Call(number) for number in sorted(parse_calls(wanted, TraceMeta()))]
         for call in chosen:
             if call not in SWITCHABLE:
                 raise UsageError("this call can't be traced", where=call.name)
+            if self.request.where and call in JUMPS:
+                raise UsageError("this call is a jump: it comes from nowhere", where=f"--where and {call.name}")
         return chosen
 
     def symbols(self, kernel: Path) -> tuple[SymbolTable, bool]:
@@ -125,19 +125,19 @@ class Recording:
             if self.file is not None:
                 writer = stack.enter_context(TraceWriter(self.file, meta))
                 sinks.append(writer)
-            view: _Table | None = None
+            view: Table | None = None
             if sys.stdout.isatty():
-                screen = _Screen(Top(meta, table, share=_SHARE), self.request.rows)
+                screen = Screen(Top(meta, table, share=_SHARE), self.request.rows)
                 view = stack.enter_context(screen)
             elif self.file is None:
-                view = _Table(Top(meta, table, share=2 * _SHARE), self.request.rows)
+                view = Table(Top(meta, table, share=2 * _SHARE), self.request.rows)
             if view is not None:
                 sinks.append(view)
             self.began = time.monotonic()
             if certain and writer is not None:
                 writer.symbols(table)
             yield sinks, Symbols(writer, view, certain=certain)
-        if view is not None and not isinstance(view, _Screen):
+        if view is not None and not isinstance(view, Screen):
             view.show()
 
     def meta(self, kernel: str, cpus: int, *, icount: bool, machine: str) -> TraceMeta:
@@ -168,7 +168,7 @@ class Symbols:
     """Where the kernel's symbols go when they are known for certain."""
 
     writer: TraceWriter | None
-    view: _Table | None
+    view: Table | None
     certain: bool
 
     def name(self, find: Callable[[], SymbolTable]) -> None:
@@ -344,57 +344,3 @@ def _quietly(file: Path) -> SymbolTable | None:
         return load_symbols(file)
     except InputError:
         return None
-
-
-# -- views --
-
-
-class _Table:
-    """Counts records, and prints tables of them at the end."""
-
-    def __init__(self, top: Top, rows: int) -> None:
-        self.top = top
-        self._rows = rows
-        self._lock = threading.Lock()
-
-    def append(self, cpu: int, records: bytes) -> None:
-        with self._lock:
-            self.top.append(cpu, records)
-
-    def lost(self, cpu: int, count: int) -> None:
-        with self._lock:
-            self.top.lost(cpu, count)
-
-    def picture(self, rows: int | None = None) -> RenderableType:
-        with self._lock:
-            view = self.top.snapshot()
-        return render(view, rows=self._rows if rows is None else rows)
-
-    def show(self) -> None:
-        from rich.console import Console
-
-        Console(width=None if sys.stdout.isatty() else 120).print(self.picture())
-
-
-class _Screen(_Table):
-    """Counts records, and shows tables of them on a terminal while they come."""
-
-    _ended = False
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._console = Console()
-        self._live = Live(get_renderable=self._fitting, console=self._console, refresh_per_second=2)
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ended = True
-        self._live.__exit__(None, None, None)
-
-    def _fitting(self) -> RenderableType:
-        if self._ended:
-            self.top.rewind()  # this picture stays: rates of the whole trace, not of its last moment
-        return self.picture(min(self._rows, max((self._console.height - 8) // 2, 3)))

@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         failed = None
         try:
             for decision in islice(decisions, 0 if as_json else show):
-                event, where_from = decision.event, source.symbols.place(decision.event.caller)
+                event, where_from = decision.event, source.symbols.place(decision.event.origin)
                 told = f"{source.meta.name(event.call)} from {where_from}: {decision.answer!r}"
                 click.echo(f"CPU {event.cpu} #{event.sequence} {told}")
             for _ in decisions:

@@ -42,7 +42,7 @@ class Filter:
 
     def admits(self, event: Event) -> bool:
         """Tell whether ``event`` is of the calls and places."""
-        return (self.calls is None or event.call in self.calls) and (self.ranges is None or self._within(event.caller))
+        return (self.calls is None or event.call in self.calls) and (self.ranges is None or self._within(event.origin))
 
     def events(self, stream: Iterable[Event]) -> Iterator[Event]:
         """Yield the events of ``stream``, which comes by time, that are let through."""

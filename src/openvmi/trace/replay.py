@@ -82,12 +82,12 @@ class ReplayVcpu:
     @property
     def where(self) -> str:
         """The caller as ``function+0x12``."""
-        return self._symbols.place(self.event.caller)
+        return self._symbols.place(self.event.origin)
 
     @property
     def function(self) -> str:
         """The function that the caller lies in; a record does not hold the stack above it."""
-        return self._symbols.function(self.event.caller)
+        return self._symbols.function(self.event.origin)
 
     def register(self, name: str) -> int:
         """Return ``eax``, ``edx``, ``ecx``, ``caller``, ``call`` or ``cr3``.

@@ -61,7 +61,7 @@ def test_events_and_columns_are_what_was_packed(batch: list[Event]) -> None:
     assert list(events(data + b"tail")) == batch
     columns = Columns.of(data)
     rows = zip(columns.time, columns.call, columns.caller, columns.eax, strict=True)
-    assert list(rows) == [(one.time, one.call, one.caller, one.eax) for one in batch]
+    assert list(rows) == [(one.time, one.call, one.origin, one.eax) for one in batch]
 
 
 @HERE

@@ -70,7 +70,7 @@ def test_counts_are_the_events_whatever_their_times(batches: list[list[Event]]) 
     told = [one for batch in batches for one in batch]
     tally = count(pack(batch) for batch in batches)
     assert tally.calls == Counter(one.call for one in told)
-    assert tally.callers == Counter((one.call, one.caller) for one in told)
+    assert tally.callers == Counter((one.call, one.origin) for one in told)
     assert tally.cpus == Counter(one.cpu for one in told)
     span, lists = tally.rates()
     assert len(span) <= SLOTS
