@@ -21,6 +21,7 @@ from ..boot import Request, configure, hypervisor_of
 from ..errors import ExitCode, HarnessError, InputError, UsageError
 from ..hypervisor.control import ControlServer
 from ..hypervisor.control_client import ControlClient
+from ..hypervisor.guest import beside
 from ..hypervisor.link import SWITCHABLE, Link
 from ..hypervisor.session import Session
 from ..text import printable
@@ -33,13 +34,13 @@ from ..trace.top import Top
 from ..trace.writer import Sink
 from . import run as run_command
 from ._output import tell
+from ._signals import Ended
 from ._views import Screen, Table
 from .trace import LiveRequest, export_file
 
 _PERIOD: Final = 0.002
 _LOOK: Final = 0.05
 _SHARE: Final = 0.25
-_BESIDE: Final = ("vmlinux", "System.map")
 _EVERYWHERE: Final = (0, 1 << 32)
 
 
@@ -104,8 +105,8 @@ class Recording:
             return load_symbols(self.request.symbols), True
         if (table := _quietly(kernel)) is not None:
             return table, True
-        beside = (_quietly(kernel.parent / name) for name in _BESIDE)
-        return next((table for table in beside if table is not None), SymbolTable()), False
+        found = (_quietly(file) for file in beside(kernel))
+        return next((table for table in found if table is not None), SymbolTable()), False
 
     def places(self, table: SymbolTable) -> tuple[tuple[int, int], Filter]:
         """Return one range for the payload, and what is left to look at here."""
@@ -134,8 +135,8 @@ class Recording:
             if view is not None:
                 sinks.append(view)
             self.began = time.monotonic()
-            if certain and writer is not None:
-                writer.symbols(table)
+            if writer is not None and len(table):  # at once: whoever is killed has names
+                writer.symbols(table, compared=certain)
             yield sinks, Symbols(writer, view, certain=certain)
         if view is not None and not isinstance(view, Screen):
             view.show()
@@ -222,7 +223,7 @@ def _started(recording: Recording) -> int:
         finally:
             trace.finish()
             symbols.name(lambda: SymbolTable() if session.guest is None else session.guest.symbols)
-            if sys.exc_info()[0] is KeyboardInterrupt:
+            if isinstance(sys.exc_info()[1], KeyboardInterrupt):
                 recording.sum_up(trace)
     _warn(session)
     if not outcome.ok:
@@ -277,13 +278,19 @@ def _attached(recording: Recording) -> int:
         told = client.ask(op="trace", calls=names, low=span[0], high=span[1])
         trace = LiveTrace(_map(client, cpus), sinks, wanted)
         _say_asked(cast("list[str]", told["asked"]))
+        signalled = False
         try:
             _follow(client, trace)
+        except Ended:
+            signalled = True
+            raise
         except KeyboardInterrupt:
             pass  # the way to end it
         finally:
             _leave(client, trace)
             symbols.name(lambda: _ask_symbols(client) or table)  # who has been hung up on can't ask
+            if signalled:
+                recording.sum_up(trace)
     recording.sum_up(trace)
     return ExitCode.OK
 

@@ -93,8 +93,9 @@ def execute(head_start: HeadStart) -> int:
             error.show()
     except OSError as error:
         status = _lost(error)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as error:
+        why = error.__cause__  # which signal it was
+        raise (why if isinstance(why, KeyboardInterrupt) else KeyboardInterrupt()) from None
     return status if isinstance(status, int) else int(ExitCode.OK)
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -304,6 +304,29 @@ def test_a_report_is_made_of_what_there_is_when_it_is_interrupted(tmp_path: Path
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert "DisableInterrupts" in page.read_text()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_trace_that_a_signal_ends_is_whole(tmp_path: Path, number: int, status: int) -> None:
+    own, attached = tmp_path / "own", tmp_path / "attached"
+    traced = ["trace", "-o", str(own), "--", "--name", "box", "--append", "-- bench batches=2000"]
+    tracing = ["trace", "--attach", "box", "-o", str(attached)]
+    for words, file in ((traced, own), (tracing, attached)):
+        with ExitStack() as stack:
+            if words is tracing:
+                stack.enter_context(running("--name", "box", init="bench batches=2000"))
+            null = subprocess.DEVNULL
+            process = stack.enter_context(subprocess.Popen([*OPENVMI, *words], stdout=null, stderr=null))
+            stack.callback(process.kill)
+            until(lambda: file.exists() and file.stat().st_size > 1_000_000)  # noqa: B023 - waited for here
+            process.send_signal(number)
+            assert process.wait(20) == status
+        found, complete = totals(file)
+        assert complete
+        assert sum(each.records for each in found.values()) > 10_000
+        with TraceReader(file) as reader:
+            assert len(reader.symbols()) > 100
+    assert openvmi("ps").stdout == ""
 
 
 def test_a_name_that_is_taken_is_an_error_of_usage() -> None:

@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from openvmi import images
-from openvmi.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[3]
 OPENVMI = [sys.executable, "-m", "openvmi"]
@@ -168,17 +167,22 @@ def test_json_alone_is_on_stdout(mine: Mine) -> None:
     assert "switches:" in done.stderr
 
 
-def test_ctrl_c_ends_it_and_what_was_counted_is_told(mine: Mine) -> None:
+ENDS = [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"SIGTERM"), (signal.SIGHUP, 129, b"SIGHUP")]
+
+
+@pytest.mark.parametrize(("number", "status", "word"), ENDS)
+def test_a_signal_ends_it_and_what_was_counted_is_told(mine: Mine, number: int, status: int, word: bytes) -> None:
     command = [*OPENVMI, "run", "--hypervisor", mine(COUNT), "--append", "-- spin", "--timeout", "40"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         while b"userland" not in process.stdout.readline():
             pass
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == ExitCode.INTERRUPTED
+    assert process.returncode == status
     assert b"switches: " in out
-    assert b"interrupted" in err
+    assert word in err
+    assert openvmi("ps").stderr == "openvmi: no machine is running\n"
     assert b"Traceback" not in err
 
 
