@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from ..abi.wire import GuestState
 from ..boot import Request, hypervisor_of
 from ..errors import ExitCode, HarnessError, OpenVmiError
+from ..hypervisor._generated_calls import SHAPES
 from ..hypervisor.base import Hypervisor
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
@@ -178,9 +179,13 @@ class Hosted:
     def _sum(self) -> str:
         session = self._session
         losses, brain = session.link.losses(), session.brain
-        parts = [f"{0 if brain is None else brain.answered:,} upcalls answered"]
+        answered = 0 if brain is None else brain.answered
+        parts = [f"{answered:,} upcall{'' if answered == 1 else 's'} answered"]
         if losses.upcalls:
-            parts.append(f"{losses.upcalls:,} LOST (done natively, no answer came in time)")
+            late = sorted({*brain.late, *((brain.hanging,) if brain.hanging is not None else ())}) if brain else []
+            who = ", ".join(SHAPES[number].method for number in late if number in SHAPES)
+            why = f"{who} did not come back in time" if who else "no answer came in time"
+            parts.append(f"{losses.upcalls:,} LOST (done natively, {why})")
         if losses.records:
             parts.append(f"{losses.records:,} trace records LOST")
         return ", ".join(parts)
@@ -193,6 +198,8 @@ class Hosted:
             yield "the guest never asked for the interface: nothing reaches Python (is it a VMI kernel?)"
         if link.fault:
             yield f"the guest wrote nonsense into the shared memory: {link.fault}"
+        if self._stage.failed:
+            yield f"{self._stage.failed:,} lines that the hypervisor printed could not be written: {self._stage.why}"
         if self._stage.dropped:
             yield f"{self._stage.dropped:,} lines that the hypervisor printed were dropped: nobody took them"
 

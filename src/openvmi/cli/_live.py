@@ -211,7 +211,9 @@ def _started(recording: Recording) -> int:
     with ExitStack() as stack:
         stack.enter_context(session)
         session.link.set_trace_range(*span)
-        meta = recording.meta(request.kernel, request.cpus, icount=request.icount, machine="started by openvmi trace")
+        meta = recording.meta(
+            Path(request.kernel).name, request.cpus, icount=request.icount, machine="started by openvmi trace"
+        )
         sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
         trace = LiveTrace(session.link, sinks, wanted, lambda: session.switch(Mode.NATIVE, traced))
         pump.append(trace)
@@ -270,7 +272,11 @@ def _attached(recording: Recording) -> int:
             raise UsageError("somebody is tracing this machine", where=client.name)
         table, certain = recording.symbols(Path(str(machine["kernel"])))
         span, wanted = recording.places(table)
-        guest, cpus, icount = str(machine["guest"]), int(cast("int", machine["cpus"])), bool(machine["icount"])
+        guest, cpus, icount = (
+            Path(str(machine["guest"])).name,
+            int(cast("int", machine["cpus"])),
+            bool(machine["icount"]),
+        )
         meta = recording.meta(guest, cpus, icount=icount, machine=f"machine {client.name}")
         sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
         # all that takes time is done: the rings fill from now on

@@ -102,5 +102,6 @@ def execute(head_start: HeadStart) -> int:
 def _lost(error: OSError) -> int:
     """Say that output went nowhere; a reader that has left knows."""
     if error.errno != errno.EPIPE:
-        tell(f"openvmi: {printable(str(error), keep=_LINES)}")
+        what = str(error) if error.filename else f"stdout can't be written: {error.strerror or error}"
+        tell(f"openvmi: {printable(what, keep=_LINES)}")
     return int(ExitCode.HARNESS)

@@ -25,6 +25,7 @@ from ..errors import HarnessError
 from ..machine import Machine, MachineConfig, SharedDevice
 from .answers import Debug, Snapshot, Stop
 from .base import Hypervisor
+from .blame import user_traceback
 from .brain import Brain
 from .guest import Guest
 from .handlers import Verdict, make_handlers
@@ -260,6 +261,8 @@ class Session:
         if verdict.error is not None and self.hypervisor is not self._first:
             # whoever came while the machine ran goes while it runs
             self.failure = verdict.error
+            who = type(self.hypervisor).__name__
+            self._warn(f"{who} raised an exception, and is detached:\n{user_traceback(verdict.error).rstrip()}")
             if self._brain is not None and self._brain.failure is verdict.error:
                 self._brain.failure = None
             self.detach()

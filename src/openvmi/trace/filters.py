@@ -85,10 +85,13 @@ def parse_calls(text: str, meta: TraceMeta) -> frozenset[int]:
     Raises:
         UsageError: there is no such call.
     """
-    try:
-        return frozenset(meta.number(word.strip()) for word in text.split(",") if word.strip())
-    except KeyError as error:
-        raise UsageError(f"no call is named {error.args[0]!r}", where="--calls", help="openvmi abi --list") from error
+    found = set()
+    for word in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.add(meta.number(word))
+        except KeyError as error:
+            raise UsageError(f"no call is named {word!r}", where="--calls", help="openvmi abi --list") from error
+    return frozenset(found)
 
 
 def parse_where(words: Iterable[str], symbols: SymbolTable) -> tuple[tuple[int, int], ...]:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -220,3 +222,15 @@ def test_what_a_trace_does_not_hold_is_an_error(what: str) -> None:
         getattr(vcpu, what)
     with pytest.raises(ReplayError, match="esi"):
         vcpu.register("esi")
+
+
+def test_a_name_that_is_none_is_shown_as_typed(openvmi: Run, trace: Path) -> None:
+    assert "no call is named 'Set_PXE'" in openvmi("trace", "--read", trace, "--calls", "SetCR3,Set_PXE")[2]
+
+
+def test_a_full_disk_is_said_of_stdout(trace: Path) -> None:
+    command = [sys.executable, "-m", "openvmi", "trace", "--read", str(trace)]
+    for more in ([], ["--export", "folded"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([*command, *more], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (125, b"openvmi: stdout can't be written: No space left on device\n")
