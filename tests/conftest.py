@@ -42,6 +42,8 @@ def pytest_runtest_setup() -> None:
     """Undo what a shell does to its background jobs, and the end of a command to the process that it ran in."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -11,6 +11,7 @@ from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found] # 
 
 from .._codes import INTERRUPTED
 from ..machine.early import HeadStart
+from ._signals import Ended, catch, ignore
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -18,11 +19,16 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 def main() -> None:
     """Entry point of the ``openvmi`` command: run it and exit with its code (:class:`openvmi.errors.ExitCode`)."""
     try:
+        catch()
         status = _run()
+    except Ended as error:
+        status = error.status
+        _say(f"ended by {error.name}")
     except KeyboardInterrupt:
         status = INTERRUPTED
-        _say_interrupted()
+        _say("interrupted")
     signal(SIGINT, SIG_IGN)  # all is done but the interpreter's end, which would show a traceback
+    ignore()
     _settle()
     sys.exit(status)
 
@@ -42,9 +48,9 @@ def _run() -> int:
         head_start.discard()
 
 
-def _say_interrupted() -> None:
+def _say(what: str) -> None:
     try:
-        sys.stderr.write("openvmi: interrupted\n")
+        sys.stderr.write(f"openvmi: {what}\n")
     except OSError:
         return  # nobody to tell
 

@@ -115,8 +115,10 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
         said += f" ({row['hypervisor']})"
     if row["state"] != "active":
         said += f"; the guest is {row['state']}"
+    if row.get("hanging"):
+        said += f"; {row['hanging']} does not come back"
     if row["failure"]:
         said += f"; detached: {row['failure']}"
     up = int(row["uptime"])
     clock = f"{up // 3600}:{up // 60 % 60:02}:{up % 60:02}" if up >= 3600 else f"{up // 60}:{up % 60:02}"
-    return (row["name"], str(row["pid"]), row["guest"], str(row["cpus"]), clock, said)
+    return (row["name"], str(row["pid"]), Path(row["guest"]).name, str(row["cpus"]), clock, said)

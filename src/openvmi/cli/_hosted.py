@@ -17,6 +17,8 @@ from ..abi.wire import GuestState
 from ..boot import Request, hypervisor_of
 from ..errors import ExitCode, HarnessError, OpenVmiError, UsageError
 from ..hypervisor import STRICT
+from ..hypervisor._generated_calls import SHAPES
+from ..hypervisor.base import Hypervisor
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
 from ..hypervisor.ring import Ring
@@ -28,7 +30,6 @@ from ._output import tell
 from ._stage import Stage, Voice
 
 if TYPE_CHECKING:
-    from ..hypervisor.base import Hypervisor
     from ..hypervisor.strict.brain import Strict
     from ..hypervisor.vcpu import Vcpu
     from ..machine import Machine, MachineConfig
@@ -94,6 +95,7 @@ class Hosted:
             chores=self._stage.nudge,
             symbols=request.symbols,
             machine={"console_sink": self._stage.show, "command_start": began},
+            warn=_warn,
         )
         self.machine: Machine = self._session.machine
         self._control = ControlServer(self._session, name, guest=request.kernel)
@@ -105,6 +107,9 @@ class Hosted:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        if _does_nothing(self.hypervisor):
+            name = type(self.hypervisor).__name__
+            tell(printable(f"openvmi: warning: no method of {name} is named after a call: nothing comes to Python"))
         self._stack.callback(self._session.close)
         self._stack.callback(self._stage.close)
         voices = self._voices()
@@ -112,7 +117,6 @@ class Hosted:
         try:
             self._session.start()
             self.machine.add_input(self._stage.doorbell, self._answer)
-            self._stack.enter_context(self._control)
             if self._watch is not None:
                 self._watch.start(lambda: self.machine.qmp, self._session.link)
                 self._stack.callback(self._watch.stop)
@@ -122,6 +126,11 @@ class Hosted:
                 tell(printable(user_traceback(error), keep=_LINES), newline=False)
                 name = type(error).__name__
                 raise HarnessError(f"started() raised {name}: {error}", where=self._name) from error
+            raise
+        try:
+            self._stack.enter_context(self._control)
+        except BaseException:  # a name that is taken, for one
+            self._stack.close()
             raise
         return self
 
@@ -230,9 +239,13 @@ class Hosted:
     def _sum(self) -> str:
         session = self._session
         losses, brain = session.link.losses(), session.brain
-        parts = [f"{0 if brain is None else brain.answered:,} upcalls answered"]
+        answered = 0 if brain is None else brain.answered
+        parts = [f"{answered:,} upcall{'' if answered == 1 else 's'} answered"]
         if losses.upcalls:
-            parts.append(f"{losses.upcalls:,} LOST (done natively, no answer came in time)")
+            late = sorted({*brain.late, *((brain.hanging,) if brain.hanging is not None else ())}) if brain else []
+            who = ", ".join(SHAPES[number].method for number in late if number in SHAPES)
+            why = f"{who} did not come back in time" if who else "no answer came in time"
+            parts.append(f"{losses.upcalls:,} LOST (done natively, {why})")
         if losses.records:
             parts.append(f"{losses.records:,} trace records LOST")
         return ", ".join(parts)
@@ -249,6 +262,8 @@ class Hosted:
             yield f"the kernel stays at ring 0, natively: {why}"
         if link.fault:
             yield f"the guest wrote nonsense into the shared memory: {link.fault}"
+        if self._stage.failed:
+            yield f"{self._stage.failed:,} lines that the hypervisor printed could not be written: {self._stage.why}"
         if self._stage.dropped:
             yield f"{self._stage.dropped:,} lines that the hypervisor printed were dropped: nobody took them"
 
@@ -300,3 +315,15 @@ class Hosted:
             stack.enter_context(contextlib.redirect_stdout(sys.__stdout__))
             stack.enter_context(contextlib.redirect_stderr(sys.__stderr__))
             interact(self.hypervisor, vcpu)
+
+
+def _warn(text: str) -> None:
+    tell(printable(f"openvmi: warning: {text}", keep=_LINES))
+
+
+def _does_nothing(hypervisor: Hypervisor) -> bool:
+    """Say whether a hypervisor of the user's never hears of anything: a slip in a method's name, most likely."""
+    kind = type(hypervisor)
+    if kind is Hypervisor or hypervisor.routed() or hypervisor.modes:
+        return False
+    return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))

@@ -8,13 +8,12 @@ import mmap
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import Final, cast
 
 from ..abi import Call
 from ..abi.wire import GuestState, Mode
@@ -22,26 +21,26 @@ from ..boot import Request, configure, hypervisor_of
 from ..errors import ExitCode, HarnessError, InputError, UsageError
 from ..hypervisor.control import ControlServer
 from ..hypervisor.control_client import ControlClient
+from ..hypervisor.guest import beside
 from ..hypervisor.link import SWITCHABLE, Link
 from ..hypervisor.session import Session
 from ..text import printable
 from ..trace import Filter, SymbolTable, TraceMeta, TraceWriter, load_symbols, parse_calls, parse_where
 from ..trace.clock import ICOUNT_HZ, TscClock
+from ..trace.event import JUMPS
 from ..trace.live import LiveTrace
 from ..trace.symbols import parse_map
-from ..trace.top import Top, render
+from ..trace.top import Top
 from ..trace.writer import Sink
 from . import run as run_command
 from ._output import tell
-from .trace import LiveRequest, export, open_source
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from ._signals import Ended
+from ._views import Screen, Table
+from .trace import LiveRequest, export_file
 
 _PERIOD: Final = 0.002
 _LOOK: Final = 0.05
 _SHARE: Final = 0.25
-_BESIDE: Final = ("vmlinux", "System.map")
 _EVERYWHERE: Final = (0, 1 << 32)
 
 
@@ -61,10 +60,13 @@ def live(request: LiveRequest) -> int:
             spare = stack.enter_context(tempfile.TemporaryFile())
             file = Path(f"/proc/self/fd/{spare.fileno()}")
         recording = Recording(request, file, clock)
-        status = _attached(recording) if request.attach is not None else _started(recording)
-        if request.form is not None and file is not None:
-            with open_source(file) as source:
-                export(source, request.form, request.output)
+        try:
+            status = _attached(recording) if request.attach is not None else _started(recording)
+        except KeyboardInterrupt:
+            if recording.began:  # the way to end it: what there is, is wanted
+                export_file(file, request.form, request.output)
+            raise
+        export_file(file, request.form, request.output)
     return status
 
 
@@ -88,11 +90,13 @@ class Recording:
         """The calls to trace, as far as they can be."""
         wanted = self.request.calls
         if not wanted:
-            return list(SWITCHABLE)
+            return [call for call in SWITCHABLE if not self.request.where or call not in JUMPS]
         chosen = [Call(number) for number in sorted(parse_calls(wanted, TraceMeta()))]
         for call in chosen:
             if call not in SWITCHABLE:
                 raise UsageError("this call can't be traced", where=call.name)
+            if self.request.where and call in JUMPS:
+                raise UsageError("this call is a jump: it comes from nowhere", where=f"--where and {call.name}")
         return chosen
 
     def symbols(self, kernel: Path) -> tuple[SymbolTable, bool]:
@@ -101,8 +105,8 @@ class Recording:
             return load_symbols(self.request.symbols), True
         if (table := _quietly(kernel)) is not None:
             return table, True
-        beside = (_quietly(kernel.parent / name) for name in _BESIDE)
-        return next((table for table in beside if table is not None), SymbolTable()), False
+        found = (_quietly(file) for file in beside(kernel))
+        return next((table for table in found if table is not None), SymbolTable()), False
 
     def places(self, table: SymbolTable) -> tuple[tuple[int, int], Filter]:
         """Return one range for the payload, and what is left to look at here."""
@@ -122,19 +126,19 @@ class Recording:
             if self.file is not None:
                 writer = stack.enter_context(TraceWriter(self.file, meta))
                 sinks.append(writer)
-            view: _Table | None = None
+            view: Table | None = None
             if sys.stdout.isatty():
-                screen = _Screen(Top(meta, table, share=_SHARE), self.request.rows)
+                screen = Screen(Top(meta, table, share=_SHARE), self.request.rows)
                 view = stack.enter_context(screen)
             elif self.file is None:
-                view = _Table(Top(meta, table, share=2 * _SHARE), self.request.rows)
+                view = Table(Top(meta, table, share=2 * _SHARE), self.request.rows)
             if view is not None:
                 sinks.append(view)
             self.began = time.monotonic()
-            if certain and writer is not None:
-                writer.symbols(table)
+            if writer is not None and len(table):  # at once: whoever is killed has names
+                writer.symbols(table, compared=certain)
             yield sinks, Symbols(writer, view, certain=certain)
-        if view is not None and not isinstance(view, _Screen):
+        if view is not None and not isinstance(view, Screen):
             view.show()
 
     def meta(self, kernel: str, cpus: int, *, icount: bool, machine: str) -> TraceMeta:
@@ -165,7 +169,7 @@ class Symbols:
     """Where the kernel's symbols go when they are known for certain."""
 
     writer: TraceWriter | None
-    view: _Table | None
+    view: Table | None
     certain: bool
 
     def name(self, find: Callable[[], SymbolTable]) -> None:
@@ -202,11 +206,14 @@ def _started(recording: Recording) -> int:
         chores=lambda: bool(pump) and pump[0].pump(),
         period=_PERIOD,
         symbols=recording.request.symbols or request.symbols,
+        warn=lambda text: tell(printable(f"openvmi: warning: {text}", keep="\n\t")),
     )
     with ExitStack() as stack:
         stack.enter_context(session)
         session.link.set_trace_range(*span)
-        meta = recording.meta(request.kernel, request.cpus, icount=request.icount, machine="started by openvmi trace")
+        meta = recording.meta(
+            Path(request.kernel).name, request.cpus, icount=request.icount, machine="started by openvmi trace"
+        )
         sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
         trace = LiveTrace(session.link, sinks, wanted, lambda: session.switch(Mode.NATIVE, traced))
         pump.append(trace)
@@ -218,7 +225,7 @@ def _started(recording: Recording) -> int:
         finally:
             trace.finish()
             symbols.name(lambda: SymbolTable() if session.guest is None else session.guest.symbols)
-            if sys.exc_info()[0] is KeyboardInterrupt:
+            if isinstance(sys.exc_info()[1], KeyboardInterrupt):
                 recording.sum_up(trace)
     _warn(session)
     if not outcome.ok:
@@ -261,9 +268,15 @@ def _attached(recording: Recording) -> int:
     with ExitStack() as stack:
         client = stack.enter_context(ControlClient(recording.request.attach or ""))
         machine = client.ask(op="status")
+        if machine["traced"]:  # said before a file is emptied that there may be
+            raise UsageError("somebody is tracing this machine", where=client.name)
         table, certain = recording.symbols(Path(str(machine["kernel"])))
         span, wanted = recording.places(table)
-        guest, cpus, icount = str(machine["guest"]), int(cast("int", machine["cpus"])), bool(machine["icount"])
+        guest, cpus, icount = (
+            Path(str(machine["guest"])).name,
+            int(cast("int", machine["cpus"])),
+            bool(machine["icount"]),
+        )
         meta = recording.meta(guest, cpus, icount=icount, machine=f"machine {client.name}")
         sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
         # all that takes time is done: the rings fill from now on
@@ -271,13 +284,19 @@ def _attached(recording: Recording) -> int:
         told = client.ask(op="trace", calls=names, low=span[0], high=span[1])
         trace = LiveTrace(_map(client, cpus), sinks, wanted)
         _say_asked(cast("list[str]", told["asked"]))
+        signalled = False
         try:
             _follow(client, trace)
+        except Ended:
+            signalled = True
+            raise
         except KeyboardInterrupt:
             pass  # the way to end it
         finally:
             _leave(client, trace)
-            symbols.name(lambda: _ask_symbols(client))
+            symbols.name(lambda: _ask_symbols(client) or table)  # who has been hung up on can't ask
+            if signalled:
+                recording.sum_up(trace)
     recording.sum_up(trace)
     return ExitCode.OK
 
@@ -338,52 +357,3 @@ def _quietly(file: Path) -> SymbolTable | None:
         return load_symbols(file)
     except InputError:
         return None
-
-
-# -- views --
-
-
-class _Table:
-    """Counts records, and prints tables of them at the end."""
-
-    def __init__(self, top: Top, rows: int) -> None:
-        self.top = top
-        self._rows = rows
-        self._lock = threading.Lock()
-
-    def append(self, cpu: int, records: bytes) -> None:
-        with self._lock:
-            self.top.append(cpu, records)
-
-    def lost(self, cpu: int, count: int) -> None:
-        with self._lock:
-            self.top.lost(cpu, count)
-
-    def picture(self, rows: int | None = None) -> RenderableType:
-        with self._lock:
-            view = self.top.snapshot()
-        return render(view, rows=self._rows if rows is None else rows)
-
-    def show(self) -> None:
-        from rich.console import Console
-
-        Console(width=None if sys.stdout.isatty() else 120).print(self.picture())
-
-
-class _Screen(_Table):
-    """Counts records, and shows tables of them on a terminal while they come."""
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._console = Console()
-        self._live = Live(get_renderable=self._fitting, console=self._console, refresh_per_second=2)
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._live.__exit__(None, None, None)
-
-    def _fitting(self) -> RenderableType:
-        return self.picture(max((self._console.height - 8) // 2, 3))

@@ -11,6 +11,7 @@ written by the waiting thread: whole, and between two lines of the console. A co
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import threading
@@ -33,12 +34,15 @@ class Stage:
     Attributes:
         doorbell: becomes readable when lines wait: give it to the machine, with :meth:`answer` as its reader.
         dropped: lines that were not written, because nobody takes them.
+        failed: lines that could not be written: a full disk, for one.
+        why: what was the matter with the first of those.
     """
 
     def __init__(
         self, console: Callable[[bytes], object] | None, write: Callable[[int, bytes], object] = os.write
     ) -> None:
-        self.dropped = 0
+        self.dropped = self.failed = 0
+        self.why = ""
         self._console = console
         self._write = write
         self._lines: deque[tuple[int, bytes]] = deque()
@@ -91,8 +95,12 @@ class Stage:
             self._open = False
         while self._lines:
             fd, line = self._lines.popleft()
-            with contextlib.suppress(OSError):  # as with the console: a reader who has left ends no machine
+            try:
                 self._write(fd, line)
+            except OSError as error:  # as with the console: a reader who has left ends no machine
+                if error.errno != errno.EPIPE:
+                    self.failed += 1
+                    self.why = self.why or error.strerror or str(error)
 
     def close(self) -> None:
         """Write what waits, and give the doorbell back."""

@@ -94,13 +94,15 @@ def execute(head_start: HeadStart) -> int:
             error.show()
     except OSError as error:
         status = _lost(error)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as error:
+        why = error.__cause__  # which signal it was
+        raise (why if isinstance(why, KeyboardInterrupt) else KeyboardInterrupt()) from None
     return status if isinstance(status, int) else int(ExitCode.OK)
 
 
 def _lost(error: OSError) -> int:
     """Say that output went nowhere; a reader that has left knows."""
     if error.errno != errno.EPIPE:
-        tell(f"openvmi: {printable(str(error), keep=_LINES)}")
+        what = str(error) if error.filename else f"stdout can't be written: {error.strerror or error}"
+        tell(f"openvmi: {printable(what, keep=_LINES)}")
     return int(ExitCode.HARNESS)

@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ExitCode
+from ..errors import ExitCode, UsageError
+from ..hypervisor.blame import place_of, user_traceback
+from ..text import printable
+from ..trace.replay import Replay, ReplayError
+from ._output import tell as say
 from .trace import open_source, tell
 
 if TYPE_CHECKING:
@@ -49,7 +52,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
     Arguments on the stack are not in a trace, and are 0. Exit code: 0 it took all, 1 it raised an exception.
     """
     from ..hypervisor.load import load_hypervisor
-    from ..trace.replay import Replay
 
     hypervisor = load_hypervisor(name)
     with open_source(trace, calls, where, first, symbols) as source:
@@ -58,7 +60,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         failed = None
         try:
             for decision in islice(decisions, 0 if as_json else show):
-                event, where_from = decision.event, source.symbols.place(decision.event.caller)
+                event, where_from = decision.event, source.symbols.place(decision.event.origin)
                 told = f"{source.meta.name(event.call)} from {where_from}: {decision.answer!r}"
                 click.echo(f"CPU {event.cpu} #{event.sequence} {told}")
             for _ in decisions:
@@ -66,6 +68,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything
             failed = error
         _sum_up(replay.summary, source.meta, as_json=as_json)
+        if not replay.summary.fed and failed is None:
+            _say_why_nothing(replay, source.meta)
         tell(source)
     if failed is not None:
         _complain(failed)
@@ -89,9 +93,22 @@ def _sum_up(summary: ReplaySummary, meta: TraceMeta, *, as_json: bool) -> None:
 
 
 def _complain(error: Exception) -> None:
-    """Show the user's own error, with its traceback."""
-    import traceback
+    """Say what the user's own code raised: in a line what a replay can't do, otherwise with its traceback."""
+    where = place_of(error)
+    if isinstance(error, ReplayError | UsageError):
+        notes = "; ".join(getattr(error, "__notes__", []))
+        help_ = f" ({error.help})" if error.help else ""
+        place = f"{where}: " if where else ""
+        say(printable(f"openvmi: {place}{error.what}{help_}; {notes}"))
+        return
+    say(printable(user_traceback(error), keep="\n\t"), newline=False)
+    say(printable(f"openvmi: the hypervisor raised {type(error).__name__} at {where}"))
 
-    click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(f"openvmi: the hypervisor raised {type(error).__name__}", err=True)
-    sys.stderr.flush()
+
+def _say_why_nothing(replay: Replay, meta: TraceMeta) -> None:
+    """Say why no call was fed."""
+    names = ", ".join(sorted(meta.name(call) for call in replay.routed))
+    why = (
+        f"it has methods for {names}, which this trace has none of" if names else "it has no method named after a call"
+    )
+    say(printable(f"openvmi: nothing was fed to the hypervisor: {why}"))

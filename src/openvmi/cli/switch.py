@@ -7,6 +7,7 @@ from __future__ import annotations
 import click
 
 from ..errors import ExitCode, UsageError
+from ._output import tell
 
 
 @click.command("switch")
@@ -28,4 +29,6 @@ def command(*, words: tuple[str, ...], as_json: bool) -> int:
     with ControlClient(*names) as client:
         for calls, _, mode in switches:
             show(client.ask(op="switch", mode=mode, calls=calls), as_json=as_json)
+        if any(mode == "trace" for _, _, mode in switches) and not client.ask(op="status")["traced"]:
+            tell("openvmi: warning: nobody takes the records: openvmi trace --attach does")
     return ExitCode.OK

@@ -82,6 +82,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
     folded (stacks), flame (graph, SVG), perfetto (ui.perfetto.dev), html (a report with plots), counts (for openvmi
     diff). Exit code of a live trace: the guest's.
     """
+    if run and not run[0].startswith("-"):
+        help_ = "--read FILE for a trace file, --attach MACHINE for one that runs, -- --kernel FILE to start one"
+        raise UsageError("what stands alone is no option of openvmi run", where=run[0], help=help_)
     if file is None:
         from ._live import live
 
@@ -156,6 +159,18 @@ def export(source: Source, form: str, output: Path | None) -> None:
         return
     _write(output, lambda out: write(source, out))
     tell(source)
+
+
+def export_file(file: Path | None, form: str | None, output: Path | None) -> None:
+    """Export the trace file ``file``; nothing to do when it is None, or no format is wanted.
+
+    Raises:
+        InputError: the file contradicts itself.
+        UsageError: it can't be written, or is not for a terminal.
+    """
+    if file is not None and form is not None:
+        with open_source(file) as source:
+            export(source, form, output)
 
 
 def _write(path: Path, write: Callable[[BinaryIO], None]) -> None:

@@ -33,6 +33,9 @@ class Continue:
     def __init__(self, **arguments: int) -> None:
         self.arguments = arguments
 
+    def __repr__(self) -> str:
+        return f"Continue({', '.join(f'{name}={value:#x}' for name, value in self.arguments.items())})"
+
 
 @dataclass(frozen=True, slots=True)
 class Refuse:

@@ -53,6 +53,7 @@ class Brain:
         wakes: times that it was woken.
         revivals: times that the guest had given it up and it was back.
         period: as given, and no more than 0.1; may be changed.
+        late: numbers of the calls whose answers the guest has given up waiting for.
         failure: the first exception of a handler, or of ``chores``; None if there was none.
     """
 
@@ -84,7 +85,8 @@ class Brain:
         self._boxes = tuple((cpu, area(cpu) // 4) for cpu in range(link.cpus))
         self._work: deque[_Work] = deque()
         self._pipe = threading.Lock()
-        self._cpu = -1
+        self._cpu = self._number = -1
+        self.late: set[int] = set()
         self._held: frozenset[int] = frozenset()
         self._fence = threading.Lock()
         self._ending = False
@@ -98,6 +100,8 @@ class Brain:
 
     def stop(self) -> None:
         """End; calls that come afterwards are done natively, and counted as lost. Harmless when repeated."""
+        if self._link.brain == BrainState.LOST and self._cpu >= 0:
+            self.late.add(self._number)
         self._ending = True
         self._link.set_brain(BrainState.GONE)
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
@@ -128,9 +132,15 @@ class Brain:
             return
         if state == BrainState.LOST:
             self.revivals += 1
+            self.late.add(self._number)  # the last that was answered: since then nobody has asked
         else:
             self._link.note(f"the guest has made the brain's state {state:#x}, which is ours to write")
         self._link.set_brain(BrainState.ALIVE)
+
+    @property
+    def hanging(self) -> int | None:
+        """The number of the call whose handler has not come back when the guest gave it up; None if there is none."""
+        return self._number if self._cpu >= 0 and self._link.brain != BrainState.ALIVE else None
 
     def is_here(self) -> bool:
         """Say whether this is the brain's own thread."""
@@ -274,7 +284,7 @@ class Brain:
     def _answer(self, cpu: int, box: int, state: int) -> None:
         words = self._link.words
         number = words[box + 2]
-        self._cpu = cpu
+        self._cpu, self._number = cpu, number
         handler = self._handlers[number] if number < CALL_COUNT else self._exit(number)
         if handler is None:
             self._strange(cpu, number)

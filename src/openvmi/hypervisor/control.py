@@ -25,6 +25,8 @@ from ..abi import Call
 from ..abi.wire import GuestState, Mode
 from ..errors import ExitCode, HarnessError, InputError, OpenVmiError, UsageError
 from . import control_wire as wire
+from ._generated_calls import SHAPES
+from .blame import place_of
 from .control_wire import Lines, Message
 from .fingerprint import Fingerprint, Range, find_text, take
 
@@ -179,6 +181,7 @@ class ControlServer:
             "lost_records": losses.records,
             "lost_upcalls": losses.upcalls,
             "failure": _said(session.failure),
+            "hanging": _method(session.brain.hanging if session.brain else None),
             "fault": link.fault,
             "traced": self._tracer is not None or self._drained,
         }
@@ -256,7 +259,7 @@ class ControlServer:
         for word in wanted.split(","):
             call = _BY_NAME.get(word.strip().lower())
             if call is None:
-                raise UsageError("no call is named so", where=word.strip()[:40], help="openvmi abi lists them")
+                raise UsageError("no call is named so", where=word.strip()[:40], help="openvmi abi --list")
             found.append(call)
         return found
 
@@ -339,7 +342,14 @@ def _load(request: Message) -> Hypervisor:
 
 
 def _said(error: Exception | None) -> str:
-    return "" if error is None else f"{type(error).__name__}: {error}"[:400]
+    if error is None:
+        return ""
+    where = place_of(error)
+    return f"{type(error).__name__}{f' at {where}' if where else ''}: {error}"[:400]
+
+
+def _method(number: int | None) -> str:
+    return SHAPES[number].method if number in SHAPES else ""
 
 
 def _text(request: Message, key: str) -> str:

@@ -104,7 +104,7 @@ class Guest:
                 self._source = str(self._kernel)
                 return table
         own = SymbolTable(find_kallsyms(self._kernel_image()))
-        for file in _beside(self._kernel):
+        for file in beside(self._kernel):
             table = _quietly(file)
             if len(table) and _agree(own, table):
                 self._source = str(file)
@@ -149,7 +149,7 @@ def _quietly(file: Path) -> SymbolTable:
         return SymbolTable()
 
 
-def _beside(kernel: Path | None) -> Iterator[Path]:
+def beside(kernel: Path | None) -> Iterator[Path]:
     """Yield the files beside a kernel that may hold its symbols: System.map-2.6.32 for vmlinuz-2.6.32."""
     if kernel is None:
         return

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from ..abi import CALL_COUNT
 from ..abi.wire import Action
-from ..errors import HarnessError, UsageError
+from ..errors import HarnessError
 from ._generated_calls import SHAPES, CallShape, Places
 from .answers import Answer, Continue, Debug, Delay, Refuse, Snapshot, Stop, Value
 from .base import Hypervisor
+from .checks import check_answer, places_of, results
 from .link import Link, area
 from .vcpu import WORD, Vcpu
 
@@ -136,32 +137,16 @@ def apply(answer: Answer, shape: CallShape, link: Link, vcpu: Vcpu, box: int) ->
         link.words[box + WORD["action"]] = Action.CHANGED
         return None
     if isinstance(answer, Value | Refuse):
-        _return(answer, shape, link, box)
+        _fill(results(answer, shape), shape.gives, shape, link, box)
+        link.words[box + WORD["action"]] = Action.RETURN
         return None
     if isinstance(answer, Stop | Snapshot | Debug):
         return Verdict(type(answer).__name__.lower(), answer=answer, vcpu=vcpu)
-    raise UsageError(f"{shape.method} answered {answer!r}, which is no answer to a call")
-
-
-def _return(answer: Value | Refuse, shape: CallShape, link: Link, box: int) -> None:
-    if not shape.returns:
-        raise UsageError(f"{shape.method} does not come back to its caller: it can't be answered or refused")
-    results: dict[str, int] = {}
-    if shape.gives:
-        results = {name: 0 for name, _, _ in shape.gives}
-        if isinstance(answer, Value):
-            results |= {shape.gives[0][0]: answer.value} | answer.more
-    _fill(results, shape.gives, shape, link, box)
-    link.words[box + WORD["action"]] = Action.RETURN
+    check_answer(answer, shape)
+    return None
 
 
 def _fill(values: dict[str, int], places: Places, shape: CallShape, link: Link, box: int) -> None:
-    known = {name: (bits, at) for name, bits, at in places}
-    for name, value in values.items():
-        if name not in known:
-            raise UsageError(f"{shape.method} has nothing called {name!r}", help=f"it has {', '.join(known) or 'none'}")
-        bits, at = known[name]
-        if not 0 <= value < 1 << bits:
-            raise UsageError(f"{shape.method}: {name} = {value:#x} does not fit in {bits} bits")
+    for value, at in places_of(values, places, shape):
         if at != ("frame",):
             _write(link.words, box, _place(at), value)

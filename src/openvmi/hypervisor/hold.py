@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +32,17 @@ class Hold:
     def for_ever(self) -> None:
         """Have it wait until the machine ends."""
         self.__enter__()
+
+    @contextmanager
+    def let_go(self) -> Iterator[None]:
+        """Have the memory say that nobody is waited for, while the CPUs stand still."""
+        with self._lock:
+            self._words[_HOLD] = 0
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._words[_HOLD] = self._holders > 0
 
     def __enter__(self) -> Self:
         with self._lock:

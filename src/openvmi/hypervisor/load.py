@@ -6,16 +6,22 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+from ..abi import Call
+from ..abi.wire import Mode
 from ..errors import InputError, UsageError
 from . import split_name
 from ._generated_calls import SHAPES, CallShape
 from .base import Hypervisor
 from .blame import place_of
 from .link import WITHOUT_STUB
+
+_CHOICE = (Mode.NATIVE, Mode.COUNT, Mode.TRACE)
+_MODES = "modes = {Call.SetPxE: Mode.COUNT}; Mode.NATIVE and Mode.TRACE are the others"
 
 
 def is_file(name: str) -> bool:
@@ -48,15 +54,18 @@ def load_hypervisor(name: str) -> Hypervisor:
     if len(chosen) > 1:
         raise UsageError(f"this file has several hypervisors: {names}", where=file, help=f"{file}:{chosen[0].__name__}")
     check_methods(chosen[0])
-    return _make(chosen[0], name)
+    made = _make(chosen[0], name)
+    _check_modes(made)
+    return made
 
 
 def check_methods(cls: type[Hypervisor]) -> None:
     """Make sure that each method of ``cls`` that is named after a call takes what such a call passes.
 
     Raises:
-        UsageError: one does not, or is for a call that is never passed to Python.
+        UsageError: one does not, is for a call that is never passed to Python, or is named like a call, but not quite.
     """
+    _check_spelling(cls)
     for number, shape in SHAPES.items():
         method = getattr(cls, shape.method)
         if method is getattr(Hypervisor, shape.method):
@@ -78,6 +87,17 @@ def _owner(cls: type[Hypervisor], name: str) -> type:
     return next(base for base in reversed(cls.__mro__) if name in vars(base))
 
 
+def _check_spelling(cls: type[Hypervisor]) -> None:
+    """Refuse ``SetCR3`` and ``setcr3`` for ``set_cr3``: nobody would ever call them."""
+    names = {shape.method.replace("_", ""): shape for shape in SHAPES.values()}
+    for name in dir(cls):
+        shape = names.get(name.replace("_", "").lower())
+        if shape is not None and name != shape.method and not name.startswith("_") and callable(getattr(cls, name)):
+            wanted = ", ".join(("self", "vcpu", *(argument for argument, _, _ in shape.takes)))
+            where = _where(getattr(cls, name), cls)
+            raise UsageError(f"{name} is no call's method", where=where, help=f"def {shape.method}({wanted})")
+
+
 def _check_method(method: object, shape: CallShape, cls: type[Hypervisor]) -> None:
     taken = ["self", "vcpu", *(name for name, _, _ in shape.takes)]
     wanted = f"def {shape.method}({', '.join(taken)})"
@@ -94,6 +114,24 @@ def _check_method(method: object, shape: CallShape, cls: type[Hypervisor]) -> No
         return  # of a kind that Python can't tell the parameters of
     if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
         raise UsageError(f"{shape.method} is not a plain function", where=_where(method, cls), help=wanted)
+
+
+def _check_modes(hypervisor: Hypervisor) -> None:
+    """Make sure that ``modes`` says of calls that can be switched what can be done with them.
+
+    Raises:
+        UsageError: it does not.
+    """
+    where, modes = f"{type(hypervisor).__name__}.modes", hypervisor.modes
+    if not isinstance(modes, Mapping):
+        raise UsageError(f"{modes!r:.60} is no mapping", where=where, help=_MODES)
+    for call, mode in modes.items():
+        if not isinstance(call, Call):
+            raise UsageError(f"{call!r:.60} is no call", where=where, help=_MODES)
+        if call in WITHOUT_STUB:
+            raise UsageError(f"{call.name} has no native code, so guests are not offered it", where=where)
+        if mode not in _CHOICE or not isinstance(mode, Mode):
+            raise UsageError(f"{mode!r:.60} is no mode for {call.name}", where=where, help=_MODES)
 
 
 def _where(method: object, cls: type[Hypervisor]) -> str:

@@ -12,7 +12,6 @@ included, from the start to the end; everything else belongs to the thread that 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -27,6 +26,7 @@ from ..errors import HarnessError
 from ..machine import Machine, MachineConfig, SharedDevice
 from .answers import Debug, Snapshot, Stop
 from .base import Hypervisor
+from .blame import user_traceback
 from .brain import Brain
 from .guest import Guest
 from .handlers import Verdict, exit_answer, make_handlers
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _LOW_MEMORY = 0xE0000000  # where the PC has its devices
 _NAP = 0.1
-_LOOK = 0.01
 
 
 def hosted_config(config: MachineConfig) -> MachineConfig:
@@ -67,6 +66,7 @@ class Session:
         period: seconds.
         symbols: file that the kernel's symbols come from; None for wherever there are some.
         machine: further arguments of :class:`openvmi.machine.Machine`.
+        warn: called, in the brain's thread, with what went wrong while the machine goes on: a snapshot, for one.
 
     Attributes:
         machine: the machine.
@@ -85,7 +85,9 @@ class Session:
         period: float = _NAP,
         symbols: FilePath | None = None,
         machine: Mapping[str, object] | None = None,
+        warn: Callable[[str], object] = lambda _: None,
     ) -> None:
+        self._warn = warn
         self._first = hypervisor
         self.guest: Guest | None = None
         self.stop: Stop | None = None
@@ -285,6 +287,8 @@ class Session:
         if verdict.error is not None and self.hypervisor is not self._first:
             # whoever came while the machine ran goes while it runs
             self.failure = verdict.error
+            who = type(self.hypervisor).__name__
+            self._warn(f"{who} raised an exception, and is detached:\n{user_traceback(verdict.error).rstrip()}")
             if self._brain is not None and self._brain.failure is verdict.error:
                 self._brain.failure = None
             self.detach()
@@ -314,17 +318,10 @@ class Session:
             os.write(self._pipe[1], b"x")
 
     def _snapshot(self, answer: Snapshot) -> None:
-        """Have QEMU write the machine's whole state; the CPUs stand still meanwhile."""
-        # ``exec:`` goes through a shell, so the name must not be one's program
-        from shlex import quote  # noqa: PLC0415 - rarely used
+        """Have QEMU write the machine's whole state; what goes wrong is said, and the guest goes on."""
+        from .snapshot import save  # noqa: PLC0415 - rarely used
 
-        qmp = self.machine.qmp
-        qmp.execute("stop")
         try:
-            qmp.execute("migrate", {"uri": f"exec:cat > {quote(answer.file)}"})
-            while (status := qmp.execute("query-migrate").get("status")) not in {"completed", "failed", "cancelled"}:
-                time.sleep(_LOOK)
-        finally:
-            qmp.execute("cont")
-        if status != "completed":
-            raise HarnessError(f"the snapshot has {status}", where=answer.file)
+            save(self.machine.qmp, answer.file, self.link)
+        except HarnessError as error:
+            self._warn(f"no snapshot: {error}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from ..abi import Call
 from ..abi.wire import WireMailbox
 from ..errors import UsageError
+from ..trace.event import JUMPS
+from ..trace.symbols import NO_CALLER
 from .memory import GuestMemory, GuestMemoryError
 
 if TYPE_CHECKING:
@@ -85,7 +87,9 @@ class Vcpu:
 
     @property
     def where(self) -> str:
-        """The caller as ``function+0x12``, or its address where symbols are not known."""
+        """The caller as ``function+0x12``, or its address where symbols are not known; ``(no caller)`` of a jump."""
+        if self.call in JUMPS:
+            return NO_CALLER
         return f"{self.caller:#010x}" if self.guest is None else self.guest.symbols.place(self.caller)
 
     @property
@@ -94,19 +98,22 @@ class Vcpu:
 
         Its name alone, or an address where symbols are not known.
         """
-        names = self.stack(8)
+        names = self.stack(8) or [NO_CALLER]
         return next((name for name in names if not name.startswith(_GLUE)), names[0])
 
     def stack(self, depth: int = 16) -> list[str]:
         """Return the functions on the stack, the caller first: where words look like return addresses.
 
+        IRET and SYSEXIT have no caller.
+
         There is nothing in a kernel without frame pointers that would make this certain: a function that has returned
         may still be there.
         """
+        jump = self.call in JUMPS
         if self.guest is None:
-            return [f"{self.caller:#010x}"]
+            return [] if jump else [f"{self.caller:#010x}"]
         symbols = self.guest.symbols
-        found = [symbols.function(self.caller)]
+        found = [] if jump else [symbols.function(self.caller)]
         esp, memory = self.register("esp"), self.memory
         try:
             # up to the end of a page: the stack may end there

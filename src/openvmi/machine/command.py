@@ -138,8 +138,14 @@ def _shared_device(config: MachineConfig, endpoints: Endpoints | None) -> list[O
     else:
         path = f"/proc/self/fd/{endpoints.shared}"
         memory = f"memory-backend-file,id=shared,size={device.size},mem-path={path},share=on"
-    # function 1 without a function 0: see config.SharedDevice
-    options: list[Option] = [("-object", memory), ("-device", "ivshmem-plain,memdev=shared,addr=1e.1")]
+    # function 1 without a function 0: see config.SharedDevice; QEMU saves the memory of a master alone, and a machine
+    # that is saved while it is stopped goes on when it is loaded, if the file does not say how it was
+    stopped = ("-global", "migration.store-global-state=off")
+    options: list[Option] = [
+        stopped,
+        ("-object", memory),
+        ("-device", "ivshmem-plain,memdev=shared,master=on,addr=1e.1"),
+    ]
     if device.wake_port:
         if endpoints is None or endpoints.wake is None:
             options.append(("-chardev", "null,id=wake"))

@@ -14,7 +14,7 @@ Imports next to nothing: everything before the start is time that the user waits
 from __future__ import annotations
 
 import os
-from _signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask  # type: ignore[import-not-found] # as in launcher
+from _signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask  # type: ignore[import-not-found] # as in launcher
 from stat import S_ISREG
 
 from .. import __version__
@@ -110,10 +110,10 @@ class HeadStart:
 
 
 class _InterruptsHeld:
-    """Holds Ctrl-C back between a process's start and our knowing of it; it arrives right after."""
+    """Holds Ctrl-C and its like back between a process's start and our knowing of it; it arrives right after."""
 
     def __enter__(self) -> None:
-        self._before = pthread_sigmask(SIG_BLOCK, [SIGINT])
+        self._before = pthread_sigmask(SIG_BLOCK, [SIGINT, SIGTERM, SIGHUP])
 
     def __exit__(self, *_: object) -> None:
         pthread_sigmask(SIG_SETMASK, self._before)

@@ -161,16 +161,23 @@ _SPAWNER = _Spawner()
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back for the time of a few statements that belong together; it arrives right after them."""
+    """Hold Ctrl-C back for the time of a few statements that belong together; it arrives right after them.
+
+    So are SIGTERM and SIGHUP where something has been made to catch them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    caught = (number for number in (signal.SIGTERM, signal.SIGHUP) if callable(signal.getsignal(number)))
+    before = {number: signal.signal(number, lambda *what: held.append(what)) for number in (signal.SIGINT, *caught)}
     try:
         yield
     finally:
-        # None: the handler was not set from Python, and can't be set again from here
-        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
-        if held and callable(before):
-            before(*held[0])
+        for number, handler in before.items():
+            # None: the handler was not set from Python, and can't be set again from here
+            signal.signal(number, handler if handler is not None else signal.default_int_handler)
+        for what in held[:1]:
+            handler = before[signal.Signals(what[0])]
+            if callable(handler):
+                handler(*what)

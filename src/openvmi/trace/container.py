@@ -20,6 +20,9 @@ BLOCK_MAGIC: Final = b"VMIB"
 MAX_SCHEMA: Final = 1 << 20
 MAX_PAYLOAD: Final = 1 << 20
 MAX_SYMBOL_TEXT: Final = 32 << 20
+SYMBOLS_LAST: Final = 1
+SYMBOLS_GUESSED: Final = 3
+"""In the last block of symbols that nobody has compared with the kernel: better ones may follow."""
 
 
 class BlockKind(IntEnum):
@@ -40,7 +43,7 @@ class BlockHeader(NamedTuple):
         length: of the payload in bytes, at most 1 MiB.
         crc: CRC-32 of the payload.
         lost: records lost on this CPU since its block before.
-        value: RECORDS: how many records of this CPU came before; SYMBOLS: 1 in the last of them; END: all records.
+        value: RECORDS: how many records of this CPU came before; SYMBOLS: 1 or 3 in the last of them; END: all records.
     """
 
     magic: bytes

@@ -40,6 +40,9 @@ def elf_symbols(data: bytes, longest: int) -> Iterator[tuple[int, str]]:
     for section in sections:
         if section[1] in _SYMBOL_TABLES and section[6] < len(sections):
             yield from _named(data, section, sections[section[6]], code, longest)
+    for index in code:  # last: what begins where another section ends is that symbol's
+        if sections[index][3]:
+            yield sections[index][3] + sections[index][5], "_etext"
 
 
 def _sections(data: bytes) -> list[tuple[int, ...]]:

@@ -8,6 +8,7 @@ policies; :class:`Columns` is a batch of them for whoever counts, some ten times
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,18 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final, NamedTuple
 
+from ..abi import Call
+
 RECORD: Final = Struct("<QBBBBIIIII")
 RECORD_SIZE: Final = RECORD.size
 _WORDS: Final = RECORD_SIZE // 4
+_SEQUENCE: Final = 28  # offset
+_U32: Final = (1 << 32) - 1
+JUMPS: Final = frozenset((Call.IRET, Call.SYSEXIT))
+"""Calls that a kernel jumps to: the word in their records' place of a return address is none."""
+NOWHERE: Final = -1
+"""What such a call comes from; no record can hold it."""
+_JUMP: Final = bytes(number in JUMPS for number in range(256))
 
 
 class Kind(IntEnum):
@@ -43,7 +53,7 @@ FIELDS: Final = (
     RecordField("cpu", 9, "u8", "index of the CPU"),
     RecordField("kind", 10, "u8", "1: a call, before it is done; 2: one that was answered, under `ring`"),
     RecordField("reserved", 11, "u8", "0"),
-    RecordField("caller", 12, "u32", "return address of the call"),
+    RecordField("caller", 12, "u32", "return address of the call; none of IRET and SYSEXIT, which are jumps"),
     RecordField("eax", 16, "u32", "EAX as passed"),
     RecordField("edx", 20, "u32", "EDX as passed"),
     RecordField("ecx", 24, "u32", "ECX as passed"),
@@ -60,7 +70,7 @@ class Event(NamedTuple):
         cpu: index of the CPU.
         kind: see :class:`Kind`.
         reserved: 0.
-        caller: return address of the call.
+        caller: return address of the call; see :attr:`origin`.
         eax: register as passed.
         edx: register as passed.
         ecx: register as passed.
@@ -77,6 +87,11 @@ class Event(NamedTuple):
     edx: int
     ecx: int
     sequence: int
+
+    @property
+    def origin(self) -> int:
+        """Where the call comes from: its return address, or :data:`NOWHERE`."""
+        return NOWHERE if self.call in JUMPS else self.caller
 
     def pack(self) -> bytes:
         """Return the record's 32 bytes.
@@ -100,7 +115,10 @@ def pack(batch: Iterable[Event]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A batch of records by fields, each a sequence of as many integers as there are records."""
+    """A batch of records by fields, each a sequence of as many integers as there are records.
+
+    ``caller`` is :data:`NOWHERE` for calls that have none.
+    """
 
     time: Sequence[int]
     call: bytes
@@ -114,9 +132,31 @@ class Columns:
             view = memoryview(records)
             words = view.cast("I")
             times = view.cast("Q")[:: _WORDS // 2].tolist()
-            return cls(times, records[8::RECORD_SIZE], words[3::_WORDS].tolist(), words[4::_WORDS].tolist())
+            calls = records[8::RECORD_SIZE]
+            return cls(times, calls, _origins(calls, words[3::_WORDS].tolist()), words[4::_WORDS].tolist())
         rows = list(RECORD.iter_unpack(records))
-        return cls([row[0] for row in rows], bytes(row[1] for row in rows), [r[5] for r in rows], [r[6] for r in rows])
+        calls = bytes(row[1] for row in rows)
+        return cls([row[0] for row in rows], calls, _origins(calls, [r[5] for r in rows]), [r[6] for r in rows])
+
+
+def _origins(calls: bytes, callers: list[int]) -> list[int]:
+    """Return ``callers`` without those of calls that have none."""
+    jumps = calls.translate(_JUMP)
+    at = jumps.find(1)
+    while at >= 0:
+        callers[at] = NOWHERE
+        at = jumps.find(1, at + 1)
+    return callers
+
+
+def renumbered(records: bytes, first: int) -> bytes:
+    """Return ``records`` with the numbers ``first``, ``first`` + 1, ... instead of their own."""
+    fresh = bytearray(records)
+    count = len(records) // RECORD_SIZE
+    numbers = struct.pack(f"<{count}I", *((first + index) & _U32 for index in range(count)))
+    for byte in range(4):
+        fresh[_SEQUENCE + byte :: RECORD_SIZE] = numbers[byte::4]
+    return bytes(fresh)
 
 
 def sequences(records: bytes) -> tuple[int, int]:

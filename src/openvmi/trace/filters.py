@@ -35,9 +35,14 @@ class Filter:
     ranges: tuple[tuple[int, int], ...] | None = None
     first: int | None = None
 
+    @property
+    def selects(self) -> bool:
+        """Whether records are left out by call or place."""
+        return self.calls is not None or self.ranges is not None
+
     def admits(self, event: Event) -> bool:
         """Tell whether ``event`` is of the calls and places."""
-        return (self.calls is None or event.call in self.calls) and (self.ranges is None or self._within(event.caller))
+        return (self.calls is None or event.call in self.calls) and (self.ranges is None or self._within(event.origin))
 
     def events(self, stream: Iterable[Event]) -> Iterator[Event]:
         """Yield the events of ``stream``, which comes by time, that are let through."""
@@ -45,7 +50,7 @@ class Filter:
 
     def select(self, records: bytes) -> bytes:
         """Return those of ``records`` that are of the calls and places; :attr:`first` is not looked at."""
-        if self.calls is None and self.ranges is None:
+        if not self.selects:
             return records
         columns = Columns.of(records)
         wanted = range(256) if self.calls is None else self.calls
@@ -80,12 +85,13 @@ def parse_calls(text: str, meta: TraceMeta) -> frozenset[int]:
     Raises:
         UsageError: there is no such call.
     """
-    try:
-        return frozenset(meta.number(word.strip()) for word in text.split(",") if word.strip())
-    except KeyError as error:
-        raise UsageError(
-            f"no call is named {error.args[0]!r}", where="--calls", help="openvmi abi lists them"
-        ) from error
+    found = set()
+    for word in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.add(meta.number(word))
+        except KeyError as error:
+            raise UsageError(f"no call is named {word!r}", where="--calls", help="openvmi abi --list") from error
+    return frozenset(found)
 
 
 def parse_where(words: Iterable[str], symbols: SymbolTable) -> tuple[tuple[int, int], ...]:

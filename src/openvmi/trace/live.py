@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from .event import RECORD_SIZE
+from .event import RECORD_SIZE, renumbered
 from .filters import Filter
 from .writer import Sink
 
@@ -82,6 +82,7 @@ class LiveTrace:
         self._filter = wanted or Filter()
         self._on_full = on_full
         self._full = False
+        self._numbered = [0] * rings.cpus
         self._known = [rings.losses(cpu).records for cpu in range(rings.cpus)]
         self._queue: queue.SimpleQueue[tuple[int, bytes, int] | None] = queue.SimpleQueue()
         self._given = 0
@@ -135,6 +136,9 @@ class LiveTrace:
         if self._filter.first is not None and self.records + len(records) // RECORD_SIZE >= self._filter.first:
             records = records[: (self._filter.first - self.records) * RECORD_SIZE]
             self._fill()
+        if self._filter.selects:  # what was left out is not missing: the file has no gaps but those of lost records
+            records = renumbered(records, self._numbered[cpu] + 1)
+            self._numbered[cpu] += len(records) // RECORD_SIZE
         self.records += len(records) // RECORD_SIZE
         self.lost += lost
         if records or lost:

@@ -28,6 +28,7 @@ from .container import (
     MAX_PAYLOAD,
     MAX_SCHEMA,
     MAX_SYMBOL_TEXT,
+    SYMBOLS_GUESSED,
     VERSION,
     BlockHeader,
     BlockKind,
@@ -92,7 +93,7 @@ class TraceReader:
         InputError: it can't be read, is no trace file, or has a version or layout that is not known.
     """
 
-    __slots__ = ("_file", "_size", "_start", "_symbols", "complete", "meta", "path", "truncated_at")
+    __slots__ = ("_file", "_size", "_start", "_symbols", "complete", "guessed", "meta", "path", "truncated_at")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -101,6 +102,8 @@ class TraceReader:
         """Whether the writer ended it; known after a pass over all batches."""
         self.truncated_at: int | None = None
         """Offset of the block in which the file stops; known after a pass over all batches."""
+        self.guessed = False
+        """Whether nobody has compared the symbols with the kernel; known when they have been asked for."""
         self._symbols: SymbolTable | None = None
         try:
             self._size = self._file.seek(0, os.SEEK_END)
@@ -152,7 +155,7 @@ class TraceReader:
             InputError: they are broken.
         """
         if self._symbols is None:
-            text = b"".join(self._symbol_text())
+            text, self.guessed = self._symbol_text()
             self._symbols = parse_map(text) if text else SymbolTable()
         return self._symbols
 
@@ -241,21 +244,26 @@ class TraceReader:
                 time = max(time, event.time)
                 yield time, cpu, event
 
-    def _symbol_text(self) -> Iterator[bytes]:
-        unpacker, size = zlib.decompressobj(), 0
+    def _symbol_text(self) -> tuple[bytes, bool]:
+        """Return the symbols' text, and whether nobody has compared them with the kernel."""
+        guessed, parts, size = b"", list[bytes](), 0
+        unpacker = zlib.decompressobj()
         for offset, header in self._headers():
             if header.kind != BlockKind.SYMBOLS or unpacker.eof:
                 continue
             try:
-                text = unpacker.decompress(self._read(offset, header.length), MAX_SYMBOL_TEXT + 1 - size)
+                parts.append(unpacker.decompress(self._read(offset, header.length), MAX_SYMBOL_TEXT + 1 - size))
             except zlib.error as error:
                 raise self._broken(offset, "symbols that can't be unpacked") from error
-            size += len(text)
+            size += len(parts[-1])
             if size > MAX_SYMBOL_TEXT:
                 raise self._broken(offset, f"more than {MAX_SYMBOL_TEXT} bytes of symbols")
-            yield text
-            if header.value:
-                return
+            if header.value == SYMBOLS_GUESSED and not guessed:
+                guessed, parts, size = b"".join(parts), [], 0
+                unpacker = zlib.decompressobj()
+            elif header.value:
+                return b"".join(parts), header.value == SYMBOLS_GUESSED
+        return (guessed, True) if guessed else (b"".join(parts), False)
 
     def _read(self, offset: int, length: int) -> bytes:
         try:

@@ -17,6 +17,11 @@ from typing import Final, NoReturn
 
 from ..abi import Call
 from ..errors import OpenVmiError
+from ..hypervisor._generated_calls import SHAPES, CallShape
+from ..hypervisor.answers import Stop
+from ..hypervisor.base import Hypervisor
+from ..hypervisor.checks import check_answer
+from ..hypervisor.handlers import exit_answer
 from .event import Event
 from .schema import ArgumentInfo, ArgumentReader, TraceMeta
 from .symbols import SymbolTable
@@ -82,12 +87,12 @@ class ReplayVcpu:
     @property
     def where(self) -> str:
         """The caller as ``function+0x12``."""
-        return self._symbols.place(self.event.caller)
+        return self._symbols.place(self.event.origin)
 
     @property
     def function(self) -> str:
         """The function that the caller lies in; a record does not hold the stack above it."""
-        return self._symbols.function(self.event.caller)
+        return self._symbols.function(self.event.origin)
 
     def register(self, name: str) -> int:
         """Return ``eax``, ``edx``, ``ecx``, ``caller``, ``call`` or ``cr3``.
@@ -109,8 +114,23 @@ class ReplayVcpu:
 
     def _unknown(self, what: str) -> ReplayError:
         return ReplayError(
-            f"{self._meta.name(self.event.call)} asks for {what}, which a trace does not hold", where=self.where
+            f"{method_name(self._meta.name(self.event.call))} asks for {what}, which a trace does not hold"
         )
+
+
+class _Absent:
+    """What a machine has and a trace does not."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ReplayError(f"{self._name}.{name} is asked for, which a trace does not hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +139,7 @@ class Decision:
 
     Args:
         event: the call.
-        kind: ``native``, ``answer`` (a number), or what it returned, by class.
+        kind: ``native``, or what it returned, by class: ``value``, ``refuse``.
         answer: what it returned.
     """
 
@@ -161,6 +181,9 @@ class Replay:
         self._meta = meta
         self._symbols = symbols or SymbolTable()
         self._read = ArgumentReader(meta).read
+        if isinstance(hypervisor, Hypervisor):
+            for name in ("link", "guest"):
+                setattr(hypervisor, name, _Absent(f"self.{name}"))
         self._methods: dict[int, tuple[Callable[..., object], tuple[ArgumentInfo, ...]]] = {}
         for number, info in meta.calls.items():
             if info.name not in Call.__members__:
@@ -179,8 +202,11 @@ class Replay:
     def run(self, events: Iterable[Event]) -> Iterator[Decision]:
         """Feed ``events``, which come by time, and yield what is decided.
 
+        A ``Stop`` is the last: it would have ended the machine.
+
         Raises:
             ReplayError: the hypervisor asks for something that a trace does not hold.
+            UsageError: what it answers would be refused in a run, too.
             Exception: whatever the hypervisor itself raises, with a note that says at which call.
         """
         for event in events:
@@ -191,6 +217,8 @@ class Replay:
                 decision = self._ask(event, *entry)
                 self.summary.add(decision)
                 yield decision
+                if isinstance(decision.answer, Stop):
+                    return
             if event.call == Call.SetCR3:
                 self._roots[event.cpu] = event.eax
 
@@ -199,11 +227,21 @@ class Replay:
         vcpu = ReplayVcpu(event, self._meta, self._symbols, self._roots.get(event.cpu))
         try:
             answer = method(vcpu, *(known.get(argument.name, 0) for argument in takes))
+            check_answer(answer, self._shape(event.call))
+        except SystemExit as error:
+            answer = exit_answer(error)
         except Exception as error:
             place = f"{self._meta.name(event.call)} number {event.sequence} of CPU {event.cpu}"
             error.add_note(f"in a replay, at {place}, called from {vcpu.where}")
             raise
         return Decision(event, _kind(answer), answer)
+
+    def _shape(self, number: int) -> CallShape:
+        """Return the shape of a call: ours, or what the file tells of one that we don't know."""
+        info, known = self._meta.calls[number], SHAPES.get(number)
+        if known is not None and known.method == method_name(info.name):
+            return known
+        return CallShape(method_name(info.name), tuple((each.name, each.bits, ()) for each in info.takes), (), True)
 
 
 def method_name(call: str) -> str:
@@ -224,4 +262,4 @@ def _overridden(hypervisor: object, name: str) -> Callable[..., object] | None:
 def _kind(answer: object) -> str:
     if answer is None:
         return "native"
-    return "answer" if isinstance(answer, int) else type(answer).__name__.lower()
+    return type(answer).__name__.lower()

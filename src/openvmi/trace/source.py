@@ -72,4 +72,6 @@ class Source:
             found.append(f"the file stops within the block at offset {self.reader.truncated_at:#x}")
         elif not self.reader.complete:
             found.append("the writer did not end the file: the last records may not be in it")
+        if self.reader.guessed:
+            found.append("functions are from a file beside the kernel, which nobody compared with it")
         return found

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from ..errors import InputError
 from .elfsymbols import elf_symbols
+from .event import NOWHERE
 
 MAX_FILE_BYTES: Final = 512 << 20
 MAX_SYMBOLS: Final = 1_000_000
@@ -24,7 +25,8 @@ _ADDRESSES: Final = 1 << 32
 _LONGEST_NAME: Final = 128
 _CODE: Final = frozenset("tTwW")
 _END: Final = frozenset(("_etext", "_end"))
-_REACH: Final = 1 << 20  # further behind the last symbol is not of the kernel any more
+_REACH: Final = 1 << 20  # longer is no function: what lies further behind a symbol is something else
+NO_CALLER: Final = "(no caller)"
 
 
 class Place(NamedTuple):
@@ -69,20 +71,21 @@ class SymbolTable:
         if index < 0 or self._names[index] in _END:
             return None
         offset = address - self._addresses[index]
-        last = index + 1 == len(self._addresses)
-        return None if last and offset >= _REACH else Place(self._names[index], offset)
+        return Place(self._names[index], offset) if offset < _REACH else None
 
     def place(self, caller: int) -> str:
-        """Return ``function+0x12`` for a return address, or the address itself.
+        """Return ``function+0x12`` for a return address, or the address itself; :data:`NO_CALLER` for what has none.
 
         The byte before it decides, which is the call's own: a call may be a function's last instruction.
         """
+        if caller == NOWHERE:
+            return NO_CALLER
         found = self.find(caller - 1)
         return str(Place(found.name, found.offset + 1)) if found else f"{caller:#010x}"
 
     def function(self, caller: int) -> str:
-        """Return the function that a return address lies in, or the address itself where there is none."""
-        name = self._cache.get(caller)
+        """Return the function that a return address lies in, the address itself, or :data:`NO_CALLER`."""
+        name = NO_CALLER if caller == NOWHERE else self._cache.get(caller)
         if name is None:
             found = self.find(caller - 1)
             name = found.name if found else f"{caller:#010x}"
@@ -96,7 +99,7 @@ class SymbolTable:
         return [
             (start, min(end, start + _REACH))
             for start, end, name in zip(self._addresses, ends, self._names, strict=True)
-            if fnmatch.fnmatchcase(name, pattern)
+            if name not in _END and fnmatch.fnmatchcase(name, pattern)
         ]
 
     def as_text(self) -> str:

@@ -117,6 +117,10 @@ class Top:
         """Take other symbols from now on."""
         self._symbols = symbols
 
+    def rewind(self) -> None:
+        """Have the next snapshot's rates be those of the whole time."""
+        self._then, self._before, self._skipped_before = self._start, Counter(), 0
+
     def snapshot(self) -> Snapshot:
         """Return totals, and the rates since the snapshot before."""
         now = self._clock()

@@ -14,7 +14,19 @@ from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self
 
 from ..errors import UsageError
-from .container import BLOCK, BLOCK_MAGIC, HEAD, MAGIC, MAX_PAYLOAD, MAX_SCHEMA, VERSION, BlockHeader, BlockKind
+from .container import (
+    BLOCK,
+    BLOCK_MAGIC,
+    HEAD,
+    MAGIC,
+    MAX_PAYLOAD,
+    MAX_SCHEMA,
+    SYMBOLS_GUESSED,
+    SYMBOLS_LAST,
+    VERSION,
+    BlockHeader,
+    BlockKind,
+)
 from .event import RECORD_SIZE
 from .schema import MAX_CPUS, TraceMeta, to_json
 from .symbols import SymbolTable
@@ -40,7 +52,7 @@ class TraceWriter:
         meta: where the trace comes from.
 
     Raises:
-        UsageError: the file can't be created.
+        UsageError: the file can't be created, or not even its head written.
     """
 
     __slots__ = ("_before", "_closed", "_file", "_lost", "_owned", "_total")
@@ -55,7 +67,12 @@ class TraceWriter:
         self._closed = False
         self._lost = 0
         self._total = 0
-        self._write(HEAD.pack(MAGIC, VERSION, len(schema), zlib.crc32(schema)), schema)
+        try:
+            self._write(HEAD.pack(MAGIC, VERSION, len(schema), zlib.crc32(schema)), schema)
+        except OSError as error:
+            if self._owned:
+                self._file.close()
+            raise UsageError(f"can't be written: {error.strerror}", where=str(file) if self._owned else "") from error
 
     @property
     def records(self) -> int:
@@ -99,8 +116,12 @@ class TraceWriter:
             self._block(BlockKind.RECORDS, cpu, b"", lost=min(count, _U64), value=self._before[cpu])
             self._lost += count
 
-    def symbols(self, table: SymbolTable) -> None:
+    def symbols(self, table: SymbolTable, *, compared: bool = True) -> None:
         """Write the kernel's symbols into the file, so that its reader needs no vmlinux.
+
+        Args:
+            table: the symbols.
+            compared: they are known to be this kernel's; otherwise they hold until such ones are written.
 
         Raises:
             OSError: the disk is full, or the file is gone.
@@ -108,7 +129,8 @@ class TraceWriter:
         packed = memoryview(zlib.compress(table.as_text().encode()))
         for start in range(0, len(packed), MAX_PAYLOAD):
             last = start + MAX_PAYLOAD >= len(packed)
-            self._block(BlockKind.SYMBOLS, 0, packed[start : start + MAX_PAYLOAD], value=int(last))
+            value = (SYMBOLS_LAST if compared else SYMBOLS_GUESSED) if last else 0
+            self._block(BlockKind.SYMBOLS, 0, packed[start : start + MAX_PAYLOAD], value=value)
 
     def close(self) -> None:
         """End the file: whoever reads it knows that nothing is missing. A second time is nothing to do."""

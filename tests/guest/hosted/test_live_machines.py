@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def test_a_hypervisor_that_raises_is_detached_and_the_guest_goes_on(tmp_path: Pa
         assert openvmi("attach", "--hypervisor", tmp_path / "raising.py").returncode == 0
         until(lambda: status()["failure"])
         now = status()
-        assert "ValueError" in now["failure"]
+        assert f"ValueError at {tmp_path}/raising.py:6: " in now["failure"]
         assert (now["lost_upcalls"], now["hypervisor"], now["modes"]["IRET"]) == (0, "", "native")
         assert process.poll() is None
         assert openvmi("attach", "--hypervisor", policy).returncode == 0
@@ -290,8 +290,51 @@ def test_only_the_first_so_many_of_some_calls_from_some_place(tmp_path: Path) ->
         names = {reader.meta.name(event.call) for event in reader.events()}
         places = {reader.symbols().function(event.caller) for event in reader.events()}
         assert sum(each.records for each in reader.totals().values()) == 500
+        assert all((each.lost, each.missing) == (0, 0) for each in reader.totals().values())
     assert names <= {"SetPxE", "SetCR3"}
     assert all(place.startswith("vmi_") for place in places)
+
+
+def test_a_report_is_made_of_what_there_is_when_it_is_interrupted(tmp_path: Path) -> None:
+    page = tmp_path / "t.html"
+    command = [*OPENVMI, "trace", "--export", "html", "-o", str(page), "--", "--append", "-- bench batches=2000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: openvmi("ps").stdout)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert "DisableInterrupts" in page.read_text()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_trace_that_a_signal_ends_is_whole(tmp_path: Path, number: int, status: int) -> None:
+    own, attached = tmp_path / "own", tmp_path / "attached"
+    traced = ["trace", "-o", str(own), "--", "--name", "box", "--append", "-- bench batches=2000"]
+    tracing = ["trace", "--attach", "box", "-o", str(attached)]
+    for words, file in ((traced, own), (tracing, attached)):
+        with ExitStack() as stack:
+            if words is tracing:
+                stack.enter_context(running("--name", "box", init="bench batches=2000"))
+            null = subprocess.DEVNULL
+            process = stack.enter_context(subprocess.Popen([*OPENVMI, *words], stdout=null, stderr=null))
+            stack.callback(process.kill)
+            until(lambda: file.exists() and file.stat().st_size > 1_000_000)  # noqa: B023 - waited for here
+            process.send_signal(number)
+            assert process.wait(20) == status
+        found, complete = totals(file)
+        assert complete
+        assert sum(each.records for each in found.values()) > 10_000
+        with TraceReader(file) as reader:
+            assert len(reader.symbols()) > 100
+    assert openvmi("ps").stdout == ""
+
+
+def test_a_name_that_is_taken_is_an_error_of_usage() -> None:
+    with running("--name", "box"):
+        done = openvmi("run", "--hypervisor", "hosted", "--name", "box", "--quiet")
+    assert done.returncode == 2
+    assert "box: a machine of that name is running" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_killed_trace_leaves_no_qemu_and_a_file_that_reads(tmp_path: Path) -> None:

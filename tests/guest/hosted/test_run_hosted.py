@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from typing import Any
 import pytest
 
 from openvmi import images
-from openvmi.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[3]
 OPENVMI = [sys.executable, "-m", "openvmi"]
@@ -124,10 +124,15 @@ def test_how_a_hypervisor_ends_a_machine(mine: Mine, body: str, status: int, say
     assert "/openvmi/hypervisor/" not in done.stderr
 
 
+def test_a_hypervisor_that_nothing_comes_to_is_told_so(mine: Mine) -> None:
+    assert "warning: no method of Mine is named after a call" in run(mine("def set_cr33(self, vcpu): pass")).stderr
+    assert "named after a call" not in run(mine("def started(self, machine): print(1)")).stderr
+
+
 def test_a_handler_that_hangs_loses_calls_and_says_so(mine: Mine) -> None:
     done = run(mine("def set_cr3(self, vcpu, value):\n    self.n += 1\n    if self.n == 100: time.sleep(3)"))
     assert done.returncode == 0, done.stderr
-    assert re.search(r"upcalls answered, [\d,]+ LOST", done.stderr)
+    assert re.search(r"upcalls answered, [\d,]+ LOST \(done natively, set_cr3 did not come back in time", done.stderr)
 
 
 def test_a_guest_that_is_quicker_than_its_hypervisor_waits(mine: Mine) -> None:
@@ -170,17 +175,22 @@ def test_json_alone_is_on_stdout(mine: Mine) -> None:
     assert "switches:" in done.stderr
 
 
-def test_ctrl_c_ends_it_and_what_was_counted_is_told(mine: Mine) -> None:
+ENDS = [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"SIGTERM"), (signal.SIGHUP, 129, b"SIGHUP")]
+
+
+@pytest.mark.parametrize(("number", "status", "word"), ENDS)
+def test_a_signal_ends_it_and_what_was_counted_is_told(mine: Mine, number: int, status: int, word: bytes) -> None:
     command = [*OPENVMI, "run", "--hypervisor", mine(COUNT), "--append", "-- spin", "--timeout", "40"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         while b"userland" not in process.stdout.readline():
             pass
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == ExitCode.INTERRUPTED
+    assert process.returncode == status
     assert b"switches: " in out
-    assert b"interrupted" in err
+    assert word in err
+    assert openvmi("ps").stderr == "openvmi: no machine is running\n"
     assert b"Traceback" not in err
 
 
@@ -286,3 +296,43 @@ def test_example_slowtime_is_the_clock_that_the_guest_goes_by(tmp_path: Path) ->
     assert told["khz"] == pytest.approx(1_000_000, rel=0.05), "the kernel measured our clock while it booted"
     assert told["guest"] == pytest.approx(told["said"], rel=0.05), "its clock is what we say"
     assert told["slow"] < 0.55 * told["true"], "and that is half"
+
+
+SAVE = """def set_cr3(self, vcpu, value):
+    self.n += 1
+    if self.n == 100:
+        return Snapshot({file!r})"""
+
+
+@pytest.mark.parametrize("cpus", ["1", "2"])
+def test_a_snapshot_is_taken_and_goes_on_where_it_was(mine: Mine, tmp_path: Path, cpus: str) -> None:
+    file = tmp_path / "state"
+    name = mine(SAVE.format(file=str(file)))
+    done = run(name, "--cpus", cpus)
+    assert (done.returncode, file.read_bytes()[:4]) == (0, b"QEVM"), done.stderr
+    assert "warning" not in done.stderr
+    line = openvmi("run", "--dry-run", "--hypervisor", name, "--append", "-- check", "--cpus", cpus).stdout
+    words = [*shlex.split(line.replace("\\\n", "")), "-incoming", f"exec:cat {file}"]
+    loaded = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=40)
+    last = done.stdout.splitlines()[-1]
+    assert " checks passed, 0 failed" in last
+    assert loaded.stdout.splitlines()[-1].partition(" checks")[2] == last.partition(" checks")[2]
+    assert "exit 0" in loaded.stderr
+
+
+def test_a_snapshot_that_fails_is_said_and_the_guest_goes_on(mine: Mine, tmp_path: Path) -> None:
+    done = run(mine(SAVE.format(file="/dev/full")))
+    assert done.returncode == 0, done.stderr
+    assert "openvmi: warning: no snapshot: /dev/full: the snapshot has failed: " in done.stderr
+    done = run(mine(SAVE.format(file=str(tmp_path / "none" / "state"))))
+    assert done.returncode == 0, done.stderr
+    assert "no snapshot: " in done.stderr
+    assert "/none/state: no such folder\n" in done.stderr
+
+
+def test_a_full_disk_behind_stdout_is_told_of(mine: Mine) -> None:
+    command = [*OPENVMI, "run", "--quiet", "--hypervisor", mine(COUNT), "--append", "-- check", "--timeout", "40"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == 0
+    assert b"1 lines that the hypervisor printed could not be written: No space left" in done.stderr

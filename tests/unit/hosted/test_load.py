@@ -45,6 +45,11 @@ def test_a_file_may_be_called_like_a_module(write: Callable[..., str]) -> None:
 
 
 METHOD = HEAD + "class One(Hypervisor):\n    {}\n"
+CALLS = (
+    "from openvmi.abi import Call\nfrom openvmi.abi.wire import Mode\n"
+    + HEAD
+    + ("class One(Hypervisor):\n    modes = {{{}}}\n")
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,13 @@ METHOD = HEAD + "class One(Hypervisor):\n    {}\n"
         (METHOD.format("set_cr3 = 5"), "set_cr3 is no method"),
         (METHOD.format("async def set_cr3(self, vcpu, value): pass"), "not a plain function"),
         (METHOD.format("def set_alarm(self, vcpu, flags, expiry, period): pass"), "never asked"),
+        (METHOD.format("def SetCR3(self, vcpu, value): pass"), "mine.py:3: SetCR3 is no call's method"),
+        (METHOD.format("def setcr3(self, vcpu, value): pass"), "setcr3 is no call's method"),
+        (METHOD.format("modes = {'SetCR3': 'count'}"), "One.modes: 'SetCR3' is no call"),
+        (METHOD.format("modes = {'SetCR3'}"), "One.modes: {'SetCR3'} is no mapping"),
+        (CALLS.format("Call.SetCR3: 'count'"), "One.modes: 'count' is no mode for SetCR3"),
+        (CALLS.format("Call.SetCR3: Mode.UPCALL"), "is no mode for SetCR3"),
+        (CALLS.format("Call.SetAlarm: Mode.COUNT"), "SetAlarm has no native code"),
         (METHOD.format("def __init__(self): 1 / 0"), r"mine.py:3: One\(\) failed: ZeroDivisionError"),
     ],
 )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -78,6 +79,17 @@ def test_a_voice_says_whole_lines_of_each_thread() -> None:
     voice.finish()
     seen.stage.close()
     assert seen.data == b"two\nthree\none more\nno end\n"
+
+
+def test_what_can_not_be_written_is_counted() -> None:
+    def full(fd: int, data: bytes) -> None:
+        raise OSError(errno.EPIPE if fd == 2 else errno.ENOSPC, f"No space left on device for {len(data)} bytes")
+
+    stage = Stage(None, full)
+    for fd in (1, 1, 2):
+        stage.say(fd, b"line\n")
+    stage.close()
+    assert (stage.failed, stage.why) == (2, "No space left on device for 5 bytes")
 
 
 def test_what_nobody_takes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

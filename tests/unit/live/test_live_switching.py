@@ -217,6 +217,19 @@ def test_a_brain_that_the_guest_gave_up_is_asked_again(wired: Wired) -> None:
     assert wired.brain.revivals == 1
 
 
+def test_who_does_not_come_back_is_known(wired: Wired) -> None:
+    wired.board.attach(Named(1, pause=0.5))
+    cpu = Cpu(wired, 0)
+    assert wired.brain.hanging is None
+    assert cpu.ask(Call.GetCR2, 1, patience=0.1) is None
+    assert wired.brain.hanging == Call.GetCR2
+    until = time.monotonic() + 2
+    while wired.link.brain != BrainState.ALIVE and time.monotonic() < until:
+        time.sleep(0.01)
+    assert wired.brain.hanging is None
+    assert wired.brain.late == {Call.GetCR2}
+
+
 def test_after_the_end_there_is_nobody_to_change_anything_for() -> None:
     with Wired() as wired:
         hypervisor = Named(1, pause=0.5)

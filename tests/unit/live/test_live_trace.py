@@ -14,6 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openvmi.abi import Call
+from openvmi.cli._live import live
+from openvmi.cli.trace import LiveRequest
+from openvmi.errors import UsageError
+from openvmi.hypervisor.control_client import ControlClient
 from openvmi.hypervisor.link import area
 from openvmi.hypervisor.rings import DRAINED, in_order
 from openvmi.trace import RECORD_SIZE, Batch, CpuTotals, Filter, SymbolTable, TraceMeta, TraceReader, TraceWriter
@@ -97,6 +101,48 @@ def test_the_first_so_many_and_no_more(wired: Wired) -> None:
     assert trace.records == 100
     assert sum(map(len, kept.records.values())) == 100 * RECORD_SIZE
     assert wired.link.drain(0) == b""
+
+
+def test_what_a_filter_left_out_is_not_missing(wired: Wired, tmp_path: Path) -> None:
+    file = tmp_path / "some.vmitrace"
+    with TraceWriter(file, TraceMeta(cpus=2)) as writer:
+        trace = LiveTrace(wired.link, [writer], Filter(frozenset((Call.SetPxE,))))
+        cpus = [Cpu(wired, 0), Cpu(wired, 1)]
+        for round_ in range(4):
+            for cpu in cpus:
+                cpu.record(Call.SetPxE, count=5)
+                cpu.record(Call.IRET, count=round_ + cpu.index)
+                cpu.record(Call.SetPxE)
+            trace.pump()
+        trace.finish()
+    with TraceReader(file) as reader:
+        assert [event.sequence for event in reader.events() if event.cpu == 1] == list(range(1, 25))
+        assert {cpu: (got.records, got.lost, got.missing) for cpu, got in reader.totals().items()} == {
+            0: (24, 0, 0),
+            1: (24, 0, 0),
+        }
+
+
+@pytest.mark.usefixtures("server")
+def test_who_may_not_trace_empties_no_file_and_who_is_sent_away_has_names(wired: Wired, tmp_path: Path) -> None:
+    file, other = tmp_path / "first.vmitrace", tmp_path / "other.vmitrace"
+    (tmp_path / "System.map").write_text("c0100000 T do_fork\nc0101000 T schedule\n")  # beside the kernel
+    other.write_text("precious")
+    first, second = (LiveRequest("", (), None, None, None, output, 9, "box", ()) for output in (file, other))
+    tracer = threading.Thread(target=live, args=[first])
+    tracer.start()
+    with ControlClient("box") as client:
+        until = time.monotonic() + 10
+        while not client.ask(op="status")["traced"] and time.monotonic() < until:
+            time.sleep(0.01)
+        Cpu(wired, 0).record(Call.SetPxE, caller=0xC0100004)
+        with pytest.raises(UsageError, match="somebody is tracing"):
+            live(second)
+        assert other.read_text() == "precious"
+        client.ask(op="detach")
+    tracer.join(10)
+    with TraceReader(file) as reader:
+        assert [reader.symbols().function(event.caller) for event in reader.events()] == ["do_fork"]
 
 
 def test_a_sink_that_fails_ends_the_trace_and_nothing_else(wired: Wired) -> None:

@@ -96,8 +96,9 @@ def test_shared_device() -> None:
     options = qemu_options(config, "tcg", ends)
     memory = f"memory-backend-file,id=shared,size={1 << 20},mem-path=/proc/self/fd/14,share=on"
     wanted = [
+        ("-global", "migration.store-global-state=off"),
         ("-object", memory),
-        ("-device", "ivshmem-plain,memdev=shared,addr=1e.1"),
+        ("-device", "ivshmem-plain,memdev=shared,master=on,addr=1e.1"),
         ("-add-fd", "fd=15,set=2"),
         ("-chardev", "file,id=wake,path=/dev/fdset/2,append=on"),
         ("-device", "isa-debugcon,chardev=wake,iobase=0x5a0"),

@@ -82,8 +82,11 @@ def source(path: Path, chosen: Filter | None = None) -> Source:
     return Source(reader, chosen or Filter(), reader.symbols())
 
 
-def elf(names: Iterable[tuple[str, int, int]]) -> bytes:
-    """Return a little ELF32 with symbols: name, value, type (0 none, 1 object, 2 function), all in its only section."""
+def elf(names: Iterable[tuple[str, int, int]], base: int = 0) -> bytes:
+    """Return a little ELF32 with symbols: name, value, type (0 none, 1 object, 2 function), all in its only section.
+
+    That has 16 bytes, from ``base``.
+    """
     strings, table = b"\0", struct.pack("<IIIBBH", 0, 0, 0, 0, 0, 0)
     for name, value, kind in names:
         table += struct.pack("<IIIBBH", len(strings), value, 0, kind, 0, 1)
@@ -96,7 +99,9 @@ def elf(names: Iterable[tuple[str, int, int]]) -> bytes:
     rows: list[tuple[int, ...]] = [(0,) * 10]
     kinds = [(1, 1, 6, 0, 0), (7, 2, 0, 3, 16), (15, 3, 0, 0, 0), (23, 3, 0, 0, 0)]
     for (at_name, kind, flags, link, size), at, part in zip(kinds, places, parts, strict=True):
-        rows.append((at_name, kind, flags, 0, at, len(part), link, 1 if kind == 2 else 0, 1, size))
+        rows.append(
+            (at_name, kind, flags, base if kind == 1 else 0, at, len(part), link, 1 if kind == 2 else 0, 1, size)
+        )
     head = struct.pack(
         "<16sHHIIIIIHHHHHH", b"\x7fELF\x01\x01\x01", 2, 3, 1, 0, 0, offset, 0, 52, 32, 0, 40, len(rows), 4
     )

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from openvmi.abi import load
 from openvmi.hypervisor._generated_calls import SHAPES
+from openvmi.hypervisor.answers import Value
 from openvmi.trace import TraceMeta
 from openvmi.trace.replay import Replay, ReplayError, ReplayVcpu, method_name
 from openvmi.trace.schema import CallInfo
@@ -87,6 +90,12 @@ def test_wrong_uses(openvmi: Run, words: list[str]) -> None:
     assert "openvmi: " in err
 
 
+def test_a_file_without_its_option_is_told_of_it(openvmi: Run, trace: Path) -> None:
+    status, _, err = openvmi("trace", trace)
+    assert status == 2
+    assert "--read FILE" in err
+
+
 def test_diff(openvmi: Run, trace: Path, tmp_path: Path) -> None:
     more = write_trace(tmp_path / "more", [*story(), *[event(caller=0xC1003020)] * 100], table=symbols())
     assert openvmi("diff", trace, trace)[0] == 0
@@ -145,17 +154,66 @@ def test_a_policy_that_fails_is_shown_with_its_place(openvmi: Run, trace: Path, 
 
 def test_any_object_with_methods_will_do() -> None:
     class Plain:
-        def set_cr3(self, vcpu: ReplayVcpu, value: int) -> int:
-            return value + vcpu.register("eax") + vcpu.index
+        def set_cr3(self, vcpu: ReplayVcpu, value: int) -> Value:
+            return Value(value + vcpu.register("eax") + vcpu.index)
 
         def set_linear_mapping(self, _vcpu: ReplayVcpu, slot: int, va: int, pages: int, pfn: int) -> None:
             assert (slot, va, pages, pfn) == (1, 2, 3, 0)
 
     replay = Replay(Plain(), META)
     told = [event(call=17, eax=5, cpu=1), event(call=48, eax=1, edx=2, ecx=3), event(call=28)]
-    assert [(one.kind, one.answer) for one in replay.run(told)] == [("answer", 11), ("native", None)]
+    assert [(one.kind, one.answer) for one in replay.run(told)] == [("value", Value(11)), ("native", None)]
     assert replay.routed == {17, 48}
     assert replay.summary.passed == {28: 1}
+
+
+WRONG = {
+    "return 7": "set_cr3 answered 7, which is no answer to a call; in a replay, at SetCR3 number ",
+    "return Continue(vlaue=1)": "set_cr3 has nothing called 'vlaue' (it has value); ",
+    "return Continue(value='1')": "set_cr3: value = '1' is not a number; ",
+    "return Delay(1, Continue(value=1 << 32))": "does not fit in 32 bits; ",
+    "return vcpu.task": "mine.py:4: set_cr3 asks for task, which a trace does not hold; ",
+    "self.guest.symbols": "mine.py:4: self.guest.symbols is asked for, which a trace does not hold; ",
+}
+
+
+def mine(folder: Path, line: str) -> Path:
+    file = folder / "mine.py"
+    head = "from openvmi.hypervisor import *\nclass Mine(Hypervisor):\n    def set_cr3(self, vcpu, value):\n        "
+    file.write_text(head + line)
+    return file
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_replay_refuses_what_a_run_refuses(openvmi: Run, trace: Path, tmp_path: Path, line: str) -> None:
+    status, _, err = openvmi("replay", trace, "--hypervisor", mine(tmp_path, line))
+    assert status == 1
+    assert WRONG[line] in err
+    assert err.count("\n") == 1
+
+
+def test_an_exception_in_a_replay_begins_with_the_users_code(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    file = mine(tmp_path, "1 / 0")
+    _, _, err = openvmi("replay", trace, "--hypervisor", file)
+    assert err.splitlines()[1].startswith(f'  File "{file}", line 4')
+    assert err.endswith(f"the hypervisor raised ZeroDivisionError at {file}:4\n")
+
+
+def test_a_replay_tells_changed_arguments_and_ends_with_a_stop(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    line = "return Continue(value=1) if vcpu.event.sequence < 20 else Stop('enough')"
+    status, out, err = openvmi("replay", trace, "--hypervisor", mine(tmp_path, line))
+    assert (status, err) == (0, "")
+    assert ": Continue(value=0x1)\n" in out
+    assert "continue 2, stop 1\n" in out
+
+
+def test_a_replay_that_feeds_nothing_says_why(openvmi: Run, trace: Path, tmp_path: Path) -> None:
+    for line, why in (("def rdtsc(self, vcpu): pass", "methods for RDTSC"), ("n = 0", "no method named after a call")):
+        file = tmp_path / "other.py"
+        file.write_text(f"from openvmi.hypervisor import *\nclass Mine(Hypervisor):\n    {line}\n")
+        status, _, err = openvmi("replay", trace, "--hypervisor", file)
+        assert status == 0
+        assert f"nothing was fed to the hypervisor: it has {why}" in err
 
 
 @pytest.mark.parametrize("what", ["memory", "cr3"])
@@ -176,3 +234,15 @@ def test_a_trace_can_not_have_methods_called_that_are_none_of_a_call() -> None:
 
     calls = {1: CallInfo("Started", ()), 2: CallInfo("_secret", ())}
     assert Replay(Careful(), TraceMeta(calls=calls)).routed == frozenset()
+
+
+def test_a_name_that_is_none_is_shown_as_typed(openvmi: Run, trace: Path) -> None:
+    assert "no call is named 'Set_PXE'" in openvmi("trace", "--read", trace, "--calls", "SetCR3,Set_PXE")[2]
+
+
+def test_a_full_disk_is_said_of_stdout(trace: Path) -> None:
+    command = [sys.executable, "-m", "openvmi", "trace", "--read", str(trace)]
+    for more in ([], ["--export", "folded"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([*command, *more], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (125, b"openvmi: stdout can't be written: No space left on device\n")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import time
 import zlib
@@ -18,7 +19,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openvmi.errors import InputError, UsageError
-from openvmi.trace import FIELDS, RECORD_SIZE, ArgumentReader, Event, SymbolTable, TraceMeta, TraceReader, TraceWriter
+from openvmi.trace import (
+    FIELDS,
+    RECORD_SIZE,
+    ArgumentReader,
+    Event,
+    Filter,
+    Source,
+    SymbolTable,
+    TraceMeta,
+    TraceReader,
+    TraceWriter,
+)
 from openvmi.trace.container import BLOCK, BLOCK_MAGIC, HEAD, MAGIC, MAX_PAYLOAD
 from openvmi.trace.event import Columns, events, pack
 from openvmi.trace.schema import from_json, to_json
@@ -63,7 +75,7 @@ def test_events_and_columns_are_what_was_packed(batch: list[Event]) -> None:
     assert list(events(data + b"tail")) == batch
     columns = Columns.of(data)
     rows = zip(columns.time, columns.call, columns.caller, columns.eax, strict=True)
-    assert list(rows) == [(one.time, one.call, one.caller, one.eax) for one in batch]
+    assert list(rows) == [(one.time, one.call, one.origin, one.eax) for one in batch]
 
 
 @HERE
@@ -290,3 +302,25 @@ def test_many_empty_blocks_of_many_cpus_are_gone_through_once(tmp_path: Path) ->
     with TraceReader(path) as reader:
         assert not list(reader.events())
     assert time.process_time() - began < 3
+
+
+def test_a_full_disk_is_named_from_the_first_byte_on() -> None:
+    with pytest.raises(UsageError, match="No space left on device") as caught:
+        TraceWriter(Path("/dev/full"), TraceMeta())
+    assert caught.value.where == "/dev/full"
+
+
+def test_symbols_that_nobody_compared_hold_until_better_ones_come(tmp_path: Path) -> None:
+    better = SymbolTable([(0xC1001000, "better")])
+    for name, cut, wanted in (("whole", 0, "better"), ("cut", 90, "do_fork")):
+        file = tmp_path / name
+        with TraceWriter(file, META) as writer:
+            writer.symbols(symbols(), compared=False)
+            writer.append(0, event(1).pack())
+            writer.symbols(better)
+        os.truncate(file, file.stat().st_size - cut)
+        with TraceReader(file) as reader:
+            assert not reader.guessed
+            assert reader.symbols().function(0xC1001010) == wanted
+            assert reader.guessed is bool(cut)
+            assert ("nobody compared" in str(Source(reader, Filter(), reader.symbols()).notes())) is bool(cut)

@@ -13,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openvmi.abi import Call
 from openvmi.errors import InputError
-from openvmi.trace import SymbolTable, load_symbols
-from openvmi.trace.symbols import MAX_SYMBOLS, parse_symbols
+from openvmi.trace import Filter, SymbolTable, load_symbols, parse_where
+from openvmi.trace.event import NOWHERE, pack
+from openvmi.trace.symbols import MAX_SYMBOLS, NO_CALLER, parse_symbols
+from openvmi.trace.tally import count
 
-from .builders import SYSTEM_MAP, elf, symbols
+from .builders import SYSTEM_MAP, elf, event, symbols
 
 
 def test_system_map_and_kallsyms_and_elf_agree(tmp_path: Path) -> None:
@@ -126,3 +129,31 @@ def test_a_text_of_more_lines_than_any_kernel_has_symbols() -> None:
     with pytest.raises(InputError, match=f"more than {MAX_SYMBOLS} symbols"):
         parse_symbols(line * (MAX_SYMBOLS + 1))
     assert len(parse_symbols(line * 1000)) == 1
+
+
+def test_nothing_is_longer_than_a_function() -> None:
+    table = SymbolTable([(0x100000, "boot"), (0xC0000000, "kernel")])
+    assert table.function(0x100010) == "boot"
+    assert [table.function(address) for address in (0x08048000, 0xBFFFFFFF)] == ["0x08048000", "0xbfffffff"]
+
+
+def test_behind_a_section_of_code_there_is_no_function() -> None:
+    table = parse_symbols(elf([("do_fork", 0xC1002000, 2), ("schedule", 0xC1002008, 0)], base=0xC1002000))
+    assert table.function(0xC1002010) == "schedule"
+    assert table.function(0xC1002011) == "0xc1002011"
+    assert table.ranges("_etext") == []
+    assert len(table.ranges("*")) == 2
+
+
+def test_a_jump_has_no_caller() -> None:
+    jumps = [event(10 * n, call, caller=0xC1001010, sequence=n) for n, call in enumerate((Call.IRET, Call.SYSEXIT), 1)]
+    other = event(30, Call.SetCR3, caller=0xC1001010, sequence=3)
+    records = pack([*jumps, other])
+    assert [one.origin for one in (*jumps, other)] == [NOWHERE, NOWHERE, 0xC1001010]
+    functions = count([records]).by_function(symbols())
+    wanted = {(Call.IRET, NO_CALLER): 1, (Call.SYSEXIT, NO_CALLER): 1, (Call.SetCR3, "do_fork"): 1}
+    assert functions == wanted
+    assert symbols().place(NOWHERE) == NO_CALLER
+    inside = Filter(ranges=tuple(parse_where(["do_fork", "0x0-0xffffffff"], symbols())))
+    assert inside.select(records) == other.pack()
+    assert list(inside.events([*jumps, other])) == [other]

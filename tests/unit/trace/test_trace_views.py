@@ -70,7 +70,7 @@ def test_counts_are_the_events_whatever_their_times(batches: list[list[Event]]) 
     told = [one for batch in batches for one in batch]
     tally = count(pack(batch) for batch in batches)
     assert tally.calls == Counter(one.call for one in told)
-    assert tally.callers == Counter((one.call, one.caller) for one in told)
+    assert tally.callers == Counter((one.call, one.origin) for one in told)
     assert tally.cpus == Counter(one.cpu for one in told)
     span, lists = tally.rates()
     assert len(span) <= SLOTS
@@ -119,6 +119,10 @@ def test_the_live_view_shows_rates_of_the_last_interval() -> None:
     assert [(row.name, row.rate, row.total) for row in view.calls] == [("SetCR3", 30.0, 30), ("SetPxE", 0.0, 100)]
     assert [row.name for row in view.functions] == ["schedule", "do_fork"]
     assert (view.lost, view.seconds) == (7, 3.0)
+    now[0] = 4.0
+    top.rewind()  # the last picture is of the whole time
+    view = top.snapshot()
+    assert [(row.name, row.rate) for row in view.calls] == [("SetPxE", 25.0), ("SetCR3", 7.5)]
 
 
 def test_the_live_view_on_a_terminal() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import BinaryIO, Final
 
-from ..event import Event, Kind
+from ..event import NOWHERE, Event, Kind
 from ..schema import ArgumentReader
 from ..source import Source
 
@@ -43,7 +43,7 @@ class Plain:
         """Return ``event`` as plain data."""
         meta = self._source.meta
         self._first = event.time if self._first is None else self._first
-        function, offset = self._places.get(event.caller) or self._place(event.caller)
+        function, offset = self._places.get(event.origin) or self._place(event.origin)
         return {
             "time": event.time,
             "seconds": meta.seconds(event.time - self._first),
@@ -53,7 +53,7 @@ class Plain:
             "call": meta.name(event.call),
             "number": event.call,
             "arguments": self._read(event),
-            "caller": event.caller,
+            "caller": None if event.origin == NOWHERE else event.caller,
             "function": function,
             "offset": offset,
         }

@@ -121,7 +121,7 @@ class _Packets:
         packet = self._track_event(_CPU_TRACKS + event.cpu, self._proto.TrackEvent.TYPE_INSTANT)
         self._name(packet, self._meta.name(event.call))
         notes = packet.track_event.debug_annotations
-        notes.add(name="caller", string_value=self._place(event.caller))
+        notes.add(name="caller", string_value=self._place(event.origin))
         for name, value in self._read(event).items():
             notes.add(name=name, pointer_value=value)
 
