@@ -12,14 +12,13 @@ import struct
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from ..abi import CALL_COUNT, Call, wire
 from ..abi.wire import BrainState, GuestState, Mode, Path, RingInfo, WireHeader, WirePayload, WireRecord, WireRing
 from ..errors import HarnessError, UsageError
 from .hold import Hold
-from .rings import DRAINED, HALF, in_order, ring_size
+from .rings import DRAINED, HALF, Losses, in_order, ring_size
 from .sites import FLAG_CALLS, Reach, stub_addresses
 
 # Nobody publishes what these do, or only the guest's own code can do them natively (firmware/rom/stubs.S).
@@ -41,19 +40,6 @@ _SEQUENCE: Final = WireRecord.OFFSETS["sequence"] // 4
 _ENTRY: Final = 0x63  # present, writable, accessed, dirty
 _PATIENCE: Final = 1.0  # seconds for a record that was begun to be finished
 _TALLY: Final = 1.0  # seconds between two looks at the counters; 4 thousand million calls take longer
-
-
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """What did not reach us.
-
-    Args:
-        records: trace records for which there was no room, or that were never finished.
-        upcalls: calls that were done natively because no answer came in time.
-    """
-
-    records: int
-    upcalls: int
 
 
 class Link:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from ..abi import wire
@@ -13,6 +14,19 @@ HALF: Final = 1 << 16
 DRAINED: Final = 1 << 14  # at once: some 0.2 ms, while calls wait
 _LOWEST: Final = bytes(range(256)) * (DRAINED // 256 + 1)
 _SECOND: Final = b"".join(bytes((value,)) * 256 for value in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What did not reach us.
+
+    Args:
+        records: trace records for which there was no room, or that were never finished.
+        upcalls: calls that were done natively because no answer came in time.
+    """
+
+    records: int
+    upcalls: int
 
 
 def ring_size(cpus: int) -> int:
