@@ -83,6 +83,7 @@ def test_a_voice_says_whole_lines_of_each_thread() -> None:
 
 def test_what_can_not_be_written_is_counted() -> None:
     def full(fd: int, data: bytes) -> None:
+        del data
         raise OSError(errno.EPIPE if fd == 2 else errno.ENOSPC, "No space left on device")
 
     stage = Stage(None, full)
