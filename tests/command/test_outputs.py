@@ -90,7 +90,7 @@ def test_output_that_is_lost_is_an_error_in_a_line(openvmi: Openvmi, words: tupl
     del openvmi
     code, _, err = shell(">/dev/full", *words)
     assert code == ExitCode.HARNESS
-    assert err == "openvmi: [Errno 28] No space left on device\n"
+    assert err == "openvmi: stdout can't be written: No space left on device\n"
     assert shell(">&-", *words)[::2] == (0, "")
 
 

@@ -147,7 +147,7 @@ class Recording:
         chosen = self.request.calls or "all calls"
         where = f" from {', '.join(self.request.where)}" if self.request.where else ""
         text = f"{machine}: {chosen}{where}"
-        return TraceMeta(cpus=cpus, tsc_hz=hz, kernel=kernel[:400], machine=text[:400], started=time.time())
+        return TraceMeta(cpus=cpus, tsc_hz=hz, kernel=Path(kernel).name[:400], machine=text[:400], started=time.time())
 
     def sum_up(self, trace: LiveTrace) -> None:
         """Say on stderr what has been recorded.
@@ -211,9 +211,7 @@ def _started(recording: Recording) -> int:
     with ExitStack() as stack:
         stack.enter_context(session)
         session.link.set_trace_range(*span)
-        meta = recording.meta(
-            Path(request.kernel).name, request.cpus, icount=request.icount, machine="started by openvmi trace"
-        )
+        meta = recording.meta(request.kernel, request.cpus, icount=request.icount, machine="started by openvmi trace")
         sinks, symbols = stack.enter_context(recording.open(meta, table, certain=certain))
         trace = LiveTrace(session.link, sinks, wanted, lambda: session.switch(Mode.NATIVE, traced))
         pump.append(trace)
@@ -273,7 +271,7 @@ def _attached(recording: Recording) -> int:
         table, certain = recording.symbols(Path(str(machine["kernel"])))
         span, wanted = recording.places(table)
         guest, cpus, icount = (
-            Path(str(machine["guest"])).name,
+            str(machine["guest"]),
             int(cast("int", machine["cpus"])),
             bool(machine["icount"]),
         )

@@ -13,14 +13,14 @@ import click
 
 from ..errors import ExitCode, UsageError
 from ..hypervisor.blame import place_of, user_traceback
+from ..hypervisor.replay import Replay, ReplayError
 from ..text import printable
-from ..trace.replay import Replay, ReplayError
 from ._output import tell as say
 from .trace import open_source, tell
 
 if TYPE_CHECKING:
+    from ..hypervisor.replay import ReplaySummary
     from ..trace import TraceMeta
-    from ..trace.replay import ReplaySummary
 
 _FILE = click.Path(path_type=Path)
 

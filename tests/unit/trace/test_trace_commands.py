@@ -14,8 +14,8 @@ import pytest
 from openvmi.abi import load
 from openvmi.hypervisor._generated_calls import SHAPES
 from openvmi.hypervisor.answers import Value
+from openvmi.hypervisor.replay import Replay, ReplayError, ReplayVcpu, method_name
 from openvmi.trace import TraceMeta
-from openvmi.trace.replay import Replay, ReplayError, ReplayVcpu, method_name
 from openvmi.trace.schema import CallInfo
 
 from .builders import META, SYSTEM_MAP, event, story, symbols, write_trace

@@ -17,14 +17,14 @@ from typing import Final, NoReturn
 
 from ..abi import Call
 from ..errors import OpenVmiError
-from ..hypervisor._generated_calls import SHAPES, CallShape
-from ..hypervisor.answers import Stop
-from ..hypervisor.base import Hypervisor
-from ..hypervisor.checks import check_answer
-from ..hypervisor.handlers import exit_answer
-from .event import Event
-from .schema import ArgumentInfo, ArgumentReader, TraceMeta
-from .symbols import SymbolTable
+from ..trace.event import Event
+from ..trace.schema import ArgumentInfo, ArgumentReader, TraceMeta
+from ..trace.symbols import SymbolTable
+from ._generated_calls import SHAPES, CallShape
+from .answers import Stop
+from .base import Hypervisor
+from .checks import check_answer
+from .handlers import exit_answer
 
 OURS: Final = "openvmi."
 _REGISTERS: Final = frozenset(("eax", "edx", "ecx", "caller", "call"))
