@@ -118,14 +118,13 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         click.echo(make_plan(config).shell_line())
         return ExitCode.OK
-    output = _output(json_file, config, request)
+    output, hosted = _output(json_file, config, request), None
     sink = None if quiet or str(json_file) == "-" else Shown(config.timeout)
-    hosted = None
     if offer(hypervisor, roms).hosted:
         from ._hosted import Hosted
 
-        voice = _voice(output)
-        hosted = Hosted(request, config, sink, began, out=voice, name=name, strict_fail=strict_fail, stats=stats)
+        told = {"strict_fail": strict_fail, "stats": stats}
+        hosted = Hosted(request, config, sink, began, out=_voice(output), name=name, **told)
         machine = hosted.machine
     else:
         _refuse_statistics(hypervisor, stats)

@@ -190,19 +190,18 @@ def test_two_that_have_the_guest_wait_let_it_go_when_both_are_done(wired: Wired)
 def test_a_snapshot_that_fails_is_said_and_the_guest_goes_on(wired: Wired, status: str) -> None:
     session = session_of(wired, status)
     verdict = Verdict("snapshot", answer=Snapshot("file"))
-    if status == "completed":
-        session._verdict(verdict)
-    else:
-        with pytest.raises(HarnessError):
-            session._verdict(verdict)
+    said: list[str] = []
+    session._warn = said.append
+    session._verdict(verdict)
+    assert bool(said) == (status != "completed")
     assert cast("Any", session.machine.qmp).asked[-1] == "cont"
     assert not held(wired)
 
 
 def test_a_machine_that_nobody_can_attach_to_says_why(wired: Wired) -> None:
     made = Hosted.__new__(Hosted)
-    made._session = session_of(wired)
-    made._stage = cast("Any", SimpleNamespace(dropped=0))
+    made._session, made.hypervisor = session_of(wired), Hypervisor()
+    made._stage = cast("Any", SimpleNamespace(dropped=0, failed=0))
     made._control = cast("Any", SimpleNamespace(warning=""))
     wired.link.words[HEADER["guest_state"]] = GuestState.ACTIVE
     assert not list(made._warnings())
