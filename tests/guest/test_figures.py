@@ -20,7 +20,7 @@ def ratios(taken: list[Subject]) -> list[Column]:
 
 
 def check(column: Column, limit: float, flat: float) -> None:
-    assert len(column.figures) == 12
+    assert len(column.figures) == 13
     for name, figure in column.figures.items():
         assert figure.ratio is not None
         assert abs(figure.ratio - 1) <= (flat if name in FLAT else limit), f"{column.label}: {name}: {figure.ratio:.4f}"

@@ -10,8 +10,7 @@ import sys
 from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found] # signal needs 6 ms
 
 from .._codes import INTERRUPTED
-from ..machine.early import HeadStart
-from ._signals import Ended, catch, ignore
+from ._signals import Ended, catch, ignore, insist
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -19,6 +18,7 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 def main() -> None:
     """Entry point of the ``openvmi`` command: run it and exit with its code (:class:`openvmi.errors.ExitCode`)."""
     try:
+        insist()
         catch()
         status = _run()
     except Ended as error:
@@ -37,6 +37,8 @@ def _run() -> int:
     # imports make much that lives and little that dies: looking for garbage among it takes a tenth of their time
     gc.set_threshold(50_000)
     _open_streams()
+    from ..machine.early import HeadStart  # by now, no Ctrl-C is lost among imports
+
     head_start = HeadStart(sys.argv[1:])
     try:
         if sys.argv[1:2] == ["run"]:

@@ -41,6 +41,8 @@ from .harness import (
 )
 from .reference import Checker
 
+PAE_ALONE = pytest.mark.parametrize("width", ["pae"], indirect=True)  # that width has PDPTEs
+
 
 @pytest.mark.parametrize("frame", [POOL >> 12, (POOL >> 12) + 3, 0xE1000, HOLE >> 12, 0xFFFFF, ISLAND, 8192])
 def test_a_frame_that_is_not_the_guests_is_refused(guest: Machine, frame: int) -> None:
@@ -113,19 +115,17 @@ def test_low_bits_of_cr3_lead_nowhere_else(guest: Machine) -> None:
         assert guest.access(0, 7 * PAGE, 0) == ("frame", 7)
 
 
+@PAE_ALONE
 @pytest.mark.parametrize("bits", [W, U, 0x40, 0x100, 1 << 36, 1 << 63])
 def test_pointers_with_reserved_bits_are_refused(guest: Machine, bits: int) -> None:
-    if not guest.width.pae:
-        pytest.skip("width: PAE alone has PDPTEs")
     guest.write(POINTERS + 1, 1, ROOT * PAGE | P | bits)
     assert guest.set_root(0, (POINTERS + 1) * PAGE) == 0
     guest.write(POINTERS + 1, 1, ROOT * PAGE | bits)
     assert guest.set_root(0, (POINTERS + 1) * PAGE)
 
 
+@PAE_ALONE
 def test_a_pointer_to_what_is_not_ram_is_refused_when_used(guest: Machine) -> None:
-    if not guest.width.pae:
-        pytest.skip("width: PAE alone has PDPTEs")
     for which in (1, 3):
         guest.write(POINTERS + 1, which, POOL | P)
     assert guest.set_root(0, (POINTERS + 1) * PAGE)
