@@ -179,7 +179,7 @@ def account_of(session: Session) -> Account:
 def _complaints(link: Link, *, asked: bool) -> tuple[str, ...]:
     found = [link.refusal()]
     if asked and link.guest_state is GuestState.SILENT:
-        found.append("the guest never asked for the interface: nothing reached Python (is it a VMI kernel?)")
+        found.append("the guest never asked for the interface: nothing reached Python (a VMI kernel of API 3.0?)")
     if link.fault:
         found.append(f"the guest wrote nonsense into the shared memory: {link.fault}")
     return tuple(text for text in found if text)

@@ -255,7 +255,7 @@ class Hosted:
         if link.refusal():
             yield f"the guest continues natively, nothing reaches Python: {link.refusal()}"
         elif link.guest_state is GuestState.SILENT and stop is None:
-            yield "the guest never asked for the interface: nothing reaches Python (is it a VMI kernel?)"
+            yield "the guest never asked for the interface: nothing reaches Python (a VMI kernel of API 3.0?)"
         if self._control.warning:
             yield f"nobody could attach: {self._control.warning}"
         if isinstance(self.hypervisor, Ring) and (why := self.hypervisor.refusal()):
@@ -324,6 +324,10 @@ def _warn(text: str) -> None:
 def _does_nothing(hypervisor: Hypervisor) -> bool:
     """Say whether a hypervisor of the user's never hears of anything: a slip in a method's name, most likely."""
     kind = type(hypervisor)
-    if kind is Hypervisor or hypervisor.routed() or hypervisor.modes:
+    if kind in {Hypervisor, Ring} or hypervisor.routed() or hypervisor.modes:
+        return False
+    if isinstance(hypervisor, Ring) and any(
+        getattr(kind, shape.method) is not getattr(Ring, shape.method) for shape in hypervisor.exit_shapes()
+    ):
         return False
     return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))

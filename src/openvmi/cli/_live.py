@@ -254,7 +254,7 @@ def _warn(session: Session) -> None:
     if link.refusal():
         tell(printable(f"openvmi: warning: nothing to trace: {link.refusal()}"))
     elif link.guest_state is GuestState.SILENT:
-        tell("openvmi: warning: the guest never asked for the interface: nothing to trace (is it a VMI kernel?)")
+        tell("openvmi: warning: the guest never asked for the interface: nothing to trace (a VMI kernel of API 3.0?)")
     if link.fault:
         tell(printable(f"openvmi: warning: the guest wrote nonsense into the shared memory: {link.fault}"))
 
