@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 
 import click
@@ -38,13 +39,14 @@ def guest(trace: Path, symbols: Path | None, json_file: Path | None) -> None:
 
     output = None if json_file is None else Output(json_file)
     with open_source(trace, "", (), None, symbols) as source:
-        findings = judge_records(source.events()).findings
+        calls = count()
+        findings = judge_records(each for each, _ in zip(source.events(), calls, strict=False)).findings
         tell(source)
         if output is not None:
             output.write((json.dumps(report(findings, source.symbols), indent=2) + "\n").encode())
         if output is None or not output.to_stdout:
             click.echo(printable(as_text(findings, source.symbols), keep="\n"), nl=False)
-            click.echo(summary(findings))
+            click.echo(summary(findings) if next(calls) else "no call in it: nothing was judged")
     if findings.errors:
         click.get_current_context().exit(int(ExitCode.NOT_FINE))
 

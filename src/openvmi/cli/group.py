@@ -33,7 +33,7 @@ COMMANDS = {
     "diff": "compare two traces or counts; exit code 1 when they differ",
     "replay": "feed a trace to a hypervisor written in Python, with no kernel",
     "rom": "build, explain and verify ROM images",
-    "check": "hold a ROM image to the interface",
+    "check": "hold a ROM image, or a recorded guest, to the interface",
     "lint": "list what in a kernel traps or misbehaves below CPL 0",
     "abi": "explain the interface, call by call",
     "new": "begin a kernel, or bring the paravirt layer into one",

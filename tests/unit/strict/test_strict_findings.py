@@ -166,3 +166,20 @@ def test_check_guest(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "error: lazy-nested: " in done.stdout
     assert json.loads((tmp_path / "x.json").read_text("utf-8"))["errors"] == 1
+
+
+def test_check_guest_of_no_calls_does_not_praise(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from openvmi.cli.check import command
+
+    said = []
+    for calls in ((), (0,)):
+        trace = tmp_path / f"{len(calls)}.vmitrace"
+        with TraceWriter(trace, TraceMeta(cpus=1)) as writer:
+            for value in calls:
+                writer.append(0, record(Call.SetLazyMode, value, number=1).pack())
+        done = CliRunner().invoke(command, ["guest", str(trace)])
+        assert done.exit_code == 0
+        said.append(done.stdout.splitlines()[-1])
+    assert said == ["no call in it: nothing was judged", "no rule broken"]
