@@ -36,6 +36,8 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default: 60)")
     options = parser.parse_args()
+    if options.seconds < 1:
+        parser.error(f"--seconds {options.seconds}: at least 1")
     unknown = set(options.targets) - set(TARGETS)
     if unknown:
         parser.error(f"no target {unknown.pop()!r}; there are {', '.join(TARGETS)}")
