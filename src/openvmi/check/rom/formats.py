@@ -117,7 +117,7 @@ def text(report: Report, name: str, *, every_call: bool = False) -> str:
     if not fails and not report.complete:
         verdict += ", as far as it could be executed here"
     elif not fails and any(image.calls for image in report.images) and not any(image.served for image in report.images):
-        verdict += "; it serves no call, so none was executed"
+        verdict += " (it serves no call, so none was executed)"
     return "\n".join([*lines, f"{printable(name)}: {verdict}{odd}"]) + "\n"
 
 
