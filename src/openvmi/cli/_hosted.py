@@ -21,8 +21,6 @@ from ..hypervisor._generated_calls import SHAPES
 from ..hypervisor.base import Hypervisor
 from ..hypervisor.blame import place_of, user_traceback
 from ..hypervisor.control import ControlServer
-from ..hypervisor.ring import Ring
-from ..hypervisor.ring.stats import Watch, report
 from ..hypervisor.session import Session
 from ..machine.outcome import How
 from ..text import printable
@@ -30,6 +28,8 @@ from ._output import tell
 from ._stage import Stage, Voice
 
 if TYPE_CHECKING:
+    from ..hypervisor.ring import Ring
+    from ..hypervisor.ring.stats import Watch
     from ..hypervisor.strict.brain import Strict
     from ..hypervisor.vcpu import Vcpu
     from ..machine import Machine, MachineConfig
@@ -45,12 +45,15 @@ def watch_of(hypervisor: Hypervisor, name: str) -> Watch:
     Raises:
         UsageError: it is none that takes a kernel off ring 0.
     """
-    if not isinstance(hypervisor, Ring):
+    ring = _ring(hypervisor)
+    if ring is None:
         raise UsageError(
             "only `ring` has statistics", where=name, help="--hypervisor ring, or a class derived from Ring"
         )
-    hypervisor.watch = Watch()
-    return hypervisor.watch
+    from ..hypervisor.ring.stats import Watch
+
+    ring.watch = Watch()
+    return ring.watch
 
 
 class Hosted:
@@ -175,10 +178,12 @@ class Hosted:
             tell(printable(line))
 
     def _count(self) -> Iterator[str]:
-        if self._watch is not None and isinstance(self.hypervisor, Ring):
+        if self._watch is not None and (ring := _ring(self.hypervisor)) is not None:
+            from ..hypervisor.ring.stats import report
+
             guest = self._session.guest
             place = hex if guest is None else guest.symbols.place
-            yield from report(self.hypervisor.exit_counts(), self._watch, self._session.link, place)
+            yield from report(ring.exit_counts(), self._watch, self._session.link, place)
 
     def as_dict(self) -> dict[str, object]:
         """Return the same as plain data, for ``--json``."""
@@ -258,7 +263,7 @@ class Hosted:
             yield "the guest never asked for the interface: nothing reaches Python (a VMI kernel of API 3.0?)"
         if self._control.warning:
             yield f"nobody could attach: {self._control.warning}"
-        if isinstance(self.hypervisor, Ring) and (why := self.hypervisor.refusal()):
+        if (ring := _ring(self.hypervisor)) is not None and (why := ring.refusal()):
             yield f"the kernel stays at ring 0, natively: {why}"
         if link.fault:
             yield f"the guest wrote nonsense into the shared memory: {link.fault}"
@@ -317,6 +322,15 @@ class Hosted:
             interact(self.hypervisor, vcpu)
 
 
+def _ring(hypervisor: Hypervisor) -> Ring | None:
+    """Return the hypervisor if it takes a kernel off ring 0: its package takes 50 ms to import, which others spare."""
+    if not hypervisor.deprivileges:
+        return None
+    from ..hypervisor.ring import Ring
+
+    return hypervisor if isinstance(hypervisor, Ring) else None
+
+
 def _warn(text: str) -> None:
     tell(printable(f"openvmi: warning: {text}", keep=_LINES))
 
@@ -324,10 +338,12 @@ def _warn(text: str) -> None:
 def _does_nothing(hypervisor: Hypervisor) -> bool:
     """Say whether a hypervisor of the user's never hears of anything: a slip in a method's name, most likely."""
     kind = type(hypervisor)
-    if kind in {Hypervisor, Ring} or hypervisor.routed() or hypervisor.modes:
+    if kind is Hypervisor or hypervisor.routed() or hypervisor.modes:
         return False
-    if isinstance(hypervisor, Ring) and any(
-        getattr(kind, shape.method) is not getattr(Ring, shape.method) for shape in hypervisor.exit_shapes()
-    ):
-        return False
+    if (ring := _ring(hypervisor)) is not None:
+        from ..hypervisor.ring import Ring
+
+        methods = (shape.method for shape in ring.exit_shapes())
+        if kind is Ring or any(getattr(kind, name) is not getattr(Ring, name) for name in methods):
+            return False
     return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))

@@ -198,12 +198,10 @@ class TraceReader:
         """Yield where each payload begins, and its header; notes how the file ends."""
         at = self._start
         while at < self._size:
-            raw = self._read(at, BLOCK.size)
-            if len(raw) < BLOCK.size:
+            header = self._header(at)
+            if header is None:
                 self.truncated_at = at
                 return
-            header = BlockHeader._make(BLOCK.unpack(raw))
-            self._check(at, header)
             if header.kind == BlockKind.END:
                 self.complete = True
                 return
@@ -212,6 +210,15 @@ class TraceReader:
             if at > self._size:
                 self.truncated_at = payload - BLOCK.size
             yield payload, header
+
+    def _header(self, at: int) -> BlockHeader | None:
+        """Return the header of the block at ``at``, checked; None where the file ends before it does."""
+        raw = self._read(at, BLOCK.size)
+        if len(raw) < BLOCK.size:
+            return None
+        header = BlockHeader._make(BLOCK.unpack(raw))
+        self._check(at, header)
+        return header
 
     def _check(self, at: int, header: BlockHeader) -> None:
         if header.magic != BLOCK_MAGIC:
@@ -235,11 +242,9 @@ class TraceReader:
         """Yield the events of one CPU, whose payloads are at ``places``, each with a time that never goes back."""
         time = 0
         for offset in places:
-            raw = self._read(offset - BLOCK.size, BLOCK.size)
-            if len(raw) < BLOCK.size:
+            header = self._header(offset - BLOCK.size)
+            if header is None:
                 return  # cut off since it was looked through
-            header = BlockHeader._make(BLOCK.unpack(raw))
-            self._check(offset, header)
             for event in events(self._payload(offset, header)):
                 time = max(time, event.time)
                 yield time, cpu, event
