@@ -46,7 +46,8 @@ class Brain:
             more to do at once; after an exception it is not called any more.
         hear: called with what the guest has written to the wake port; must not raise.
         period: seconds.
-        verdict: called, in the brain's thread, with what a handler wants beyond an answer.
+        verdict: called, in the brain's thread, with what a handler wants beyond an answer. True says that the machine
+            ends: the call is never answered, so its CPU does not go on, and nothing else is until :meth:`stop`.
 
     Attributes:
         answered: upcalls answered.
@@ -63,7 +64,7 @@ class Brain:
         handlers: Sequence[Handler | None],
         wake: int,
         *,
-        verdict: Callable[[Verdict], None],
+        verdict: Callable[[Verdict], object],
         chores: Callable[[], object] = lambda: None,
         hear: Callable[[bytes], object] = lambda _: None,
         period: float = _NAP,
@@ -90,6 +91,7 @@ class Brain:
         self._held: frozenset[int] = frozenset()
         self._fence = threading.Lock()
         self._ending = False
+        self._over = threading.Event()
         self._stop_read, self._stop_write = os.pipe()
         self._thread = threading.Thread(target=self._run, name="openvmi-brain", daemon=True)
 
@@ -103,6 +105,7 @@ class Brain:
         if self._link.brain == BrainState.LOST and self._cpu >= 0:
             self.late.add(self._number)
         self._ending = True
+        self._over.set()
         self._link.set_brain(BrainState.GONE)
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             os.write(self._stop_write, b"x")
@@ -295,8 +298,11 @@ class Brain:
                 self.failure = self.failure or error
                 self._link.silence(number)
                 verdict = Verdict("failed", error=error)
-            if verdict is not None:
-                self._carry_out(verdict)
+            if verdict is not None and self._carry_out(verdict):
+                self.answered += 1
+                self._cpu = -1
+                self._over.wait()
+                return
         self.answered += 1
         self._cpu = -1
         # whoever gave up meanwhile waits for another number than this
@@ -306,11 +312,13 @@ class Brain:
         index = number - RING_EXIT_FIRST
         return self._exits[index] if 0 <= index < len(self._exits) else None
 
-    def _carry_out(self, verdict: Verdict) -> None:
+    def _carry_out(self, verdict: Verdict) -> bool:
+        """Do what a handler wants; say whether the machine ends by it."""
         try:
-            self._verdict(verdict)
+            return self._verdict(verdict) is True
         except BaseException as error:  # noqa: BLE001 - the machine may have gone; calls have to be answered all the same
             self._fail(error)
+            return False
 
     def _fail(self, error: BaseException) -> None:
         """Remember the first failure; whoever leaves by an exception leaves this thread no more than others do."""

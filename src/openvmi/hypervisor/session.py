@@ -281,8 +281,8 @@ class Session:
     def _memory(self, cr3: int) -> GuestMemory:
         return GuestMemory(self._ram or self.machine.ram, cr3, pae=self.link.pae)
 
-    def _verdict(self, verdict: Verdict) -> None:
-        """Do what a handler wants, in the brain's thread, while the guest waits."""
+    def _verdict(self, verdict: Verdict) -> bool:
+        """Do what a handler wants, in the brain's thread, while the guest waits; say whether the machine ends."""
         link = self.link
         if verdict.error is not None and self.hypervisor is not self._first:
             # whoever came while the machine ran goes while it runs
@@ -292,13 +292,12 @@ class Session:
             if self._brain is not None and self._brain.failure is verdict.error:
                 self._brain.failure = None
             self.detach()
-            return
-        if verdict.error is not None:
-            link.hold.for_ever()
+        elif verdict.error is not None:
             self._stop(Stop(f"{type(verdict.error).__name__}: {verdict.error}", status=125))
+            return True
         elif isinstance(verdict.answer, Stop):
-            link.hold.for_ever()
             self._stop(verdict.answer)
+            return True
         elif isinstance(verdict.answer, Snapshot):
             with link.hold:
                 self._snapshot(verdict.answer)
@@ -307,12 +306,14 @@ class Session:
 
             with link.hold:
                 prompt(self.hypervisor, verdict.vcpu)
+        return False
 
     def _stop_asked(self, data: bytes) -> None:
         del data
         self.machine.stop()
 
     def _stop(self, answer: Stop) -> None:
+        self.link.hold.for_ever()
         self.stop = self.stop or answer
         if self._pipe is not None:
             os.write(self._pipe[1], b"x")

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from openvmi.abi import Call, wire
 from openvmi.abi.wire import BrainState, Mode, Phase, WireMailbox
 from openvmi.hypervisor import switchboard
-from openvmi.hypervisor.answers import Answer, Continue, Delay, Refuse, Value
+from openvmi.hypervisor.answers import Answer, Continue, Delay, Refuse, Stop, Value
 from openvmi.hypervisor.base import Hypervisor
 from openvmi.hypervisor.control import ControlServer
 from openvmi.hypervisor.control_client import ControlClient
 from openvmi.hypervisor.fingerprint import Range, take
+from openvmi.hypervisor.handlers import Verdict
 from openvmi.hypervisor.link import SWITCHABLE, area
 from openvmi.hypervisor.memory import GuestMemoryError
 from openvmi.hypervisor.session import Session
@@ -298,6 +299,24 @@ def test_a_verdict_that_fails_costs_no_brain(wired: Wired) -> None:
     assert isinstance(wired.brain.failure, ValueError)
     wired.board.attach(Named(7))
     assert Cpu(wired, 1).call(Call.GetCR2, 1) == 8
+
+
+def test_a_cpu_whose_call_ends_the_machine_never_goes_on(wired: Wired) -> None:
+    class Ends(Named):
+        def get_cr2(self, vcpu: Vcpu) -> Answer:
+            return Stop(f"CPU {vcpu.index}")
+
+    wired.on_verdict = lambda verdict: isinstance(verdict, Verdict) and verdict.kind == "stop"
+    wired.board.attach(Ends(1))
+    Cpu(wired, 0).post(Call.GetCR2)
+    until = time.monotonic() + 2
+    while not wired.verdicts and time.monotonic() < until:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    wired.brain.stop()
+    assert [verdict.answer for verdict in wired.verdicts] == [Stop("CPU 0")]
+    assert wired.link.words[area(0) // 4] & wire.WIRE_PHASE_MASK == Phase.REQUEST
+    assert wired.brain.answered == 1
 
 
 def test_a_record_whose_number_is_0_is_waited_for_like_any_other(wired: Wired) -> None:

@@ -90,9 +90,9 @@ class Wired:
     def _memory(self, cr3: int) -> GuestMemory:
         return GuestMemory(self.ram, cr3, pae=self.link.pae)
 
-    def _verdict(self, verdict: Verdict) -> None:
+    def _verdict(self, verdict: Verdict) -> object:
         self.verdicts.append(verdict)
-        self.on_verdict(verdict)
+        return self.on_verdict(verdict)
 
 
 class FakeMachine:
