@@ -11,6 +11,7 @@ answers, so no handler goes away under a call.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -206,6 +207,10 @@ class Brain:
                 os.write(self._stop_write, b"w")
 
     def _run(self) -> None:
+        with contextlib.suppress(_EndedError):
+            self._attend()
+
+    def _attend(self) -> None:
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
         poller.register(self._stop_read, select.POLLIN)
@@ -302,7 +307,7 @@ class Brain:
                 self.answered += 1
                 self._cpu = -1
                 self._over.wait()
-                return
+                raise _EndedError("the machine has ended")
         self.answered += 1
         self._cpu = -1
         # whoever gave up meanwhile waits for another number than this
@@ -332,6 +337,10 @@ class Brain:
             return  # switched to native while it was on its way
         else:
             self._link.note(f"CPU {cpu} asks about {Call(number).name}, which nobody answers")
+
+
+class _EndedError(HarnessError):
+    """The machine has ended by a call, which is never answered."""
 
 
 class _Work:

@@ -301,7 +301,7 @@ def test_a_verdict_that_fails_costs_no_brain(wired: Wired) -> None:
     assert Cpu(wired, 1).call(Call.GetCR2, 1) == 8
 
 
-def test_a_cpu_whose_call_ends_the_machine_never_goes_on(wired: Wired) -> None:
+def test_a_cpu_whose_call_ends_the_machine_never_goes_on_nor_does_another(wired: Wired) -> None:
     class Ends(Named):
         def get_cr2(self, vcpu: Vcpu) -> Answer:
             return Stop(f"CPU {vcpu.index}")
@@ -312,10 +312,12 @@ def test_a_cpu_whose_call_ends_the_machine_never_goes_on(wired: Wired) -> None:
     until = time.monotonic() + 2
     while not wired.verdicts and time.monotonic() < until:
         time.sleep(0.001)
+    Cpu(wired, 1).post(Call.GetCR2)
     time.sleep(0.05)
     wired.brain.stop()
     assert [verdict.answer for verdict in wired.verdicts] == [Stop("CPU 0")]
-    assert wired.link.words[area(0) // 4] & wire.WIRE_PHASE_MASK == Phase.REQUEST
+    for cpu in (0, 1):
+        assert wired.link.words[area(cpu) // 4] & wire.WIRE_PHASE_MASK == Phase.REQUEST
     assert wired.brain.answered == 1
 
 
