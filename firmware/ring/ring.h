@@ -58,9 +58,9 @@
 #define SHARED(field) (RING_SHARED + VMI_RING_SHARED_##field##_OFFSET)
 #define FRAME(field) VMI_RING_FRAME_##field##_OFFSET
 
-/* Where SYSENTER leads: a frame for IRET that is complete but for the flags. The hardware's ESP points behind these; below the
- * frame is room for who breaks in there. */
-#define SYSENTER_WAY (RING_AREA + 0x7f00)
+/* Where SYSENTER leads: a frame for IRET that is complete but for the flags, in the page of the GDT, which IRET reads. The
+ * hardware's ESP points behind the flags; below is room for the frame of who breaks in there (entry.S: intruder_common). */
+#define SYSENTER_WAY (RING_AREA + 0xfe0)
 #define SYSENTER_STACK (SYSENTER_WAY + 12)
 
 /* The real GDT: the guest's entries below, ours above. */
