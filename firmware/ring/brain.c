@@ -23,11 +23,6 @@ static u32 compare_exchange(volatile u32 *at, u32 old, u32 value)
     return old;
 }
 
-void count_exit(u32 exit)
-{
-    ++((u64 *)(RING_AREA + VMI_RING_COUNTERS))[exit];
-}
-
 static void record(frame_t *frame, u32 kind, u32 call, u32 caller, u32 eax, u32 edx, u32 ecx)
 {
     volatile struct vmi_wire_record *to;

@@ -187,39 +187,47 @@ void halt(frame_t *frame)
     }
 }
 
+/* A word of the guest's memory, below the hole; to `failed` if there is none. */
+#define READ(address, value)                                                                                             \
+    asm goto("1: movl (%1), %0; .pushsection .fix, \"a\", @progbits; .long 1b, %l2; .popsection"                          \
+             : "=r"(value) : "r"(address) : "memory" : failed)
+
 /* In: linear address of the guest's own frame. 1 = done, 0 = it is no frame to return to. */
 u32 guest_iret(frame_t *frame, u32 stack)
 {
-    struct {
-        u32 eip, cs, eflags, esp, ss;
-    } to = { 0 };
-    u32 ring;
+    u32 eip, cs, eflags, esp = stack + 12, ss = frame->ss, ring;
 
-    if (!guest_read32(stack, &to.eip) || !guest_read32(stack + 4, &to.cs) || !guest_read32(stack + 8, &to.eflags) ||
-        to.eflags & EFLAGS_VM)
+    if (stack > VMI_WIRE_BASE - 20)
         return 0;
-    to.cs &= 0xffff;
-    if (!(to.cs & 3))
-        to.cs |= 1;
-    ring = to.cs & 3;
-    if (ring == 3 && (!guest_read32(stack + 12, &to.esp) || !guest_read32(stack + 16, &to.ss) || !stack_selector(to.ss, 3)))
+    READ(stack, eip);
+    READ(stack + 4, cs);
+    READ(stack + 8, eflags);
+    if (eflags & EFLAGS_VM)
         return 0;
-    if (!code_selector(to.cs, ring) || ring == 2)
-        return 0;
+    cs &= 0xffff;
+    if (!(cs & 3))
+        cs |= 1;
+    ring = cs & 3;
     if (ring == 3) {
-        if (shared_->count)
-            shadow_drain(cpu_->number);
-        to.eflags |= EFLAGS_IF;
-        frame->esp = to.esp;
-        frame->ss = to.ss & 0xffff;
-    } else {
-        frame->esp = stack + 12;
+        READ(stack + 12, esp);
+        READ(stack + 16, ss);
+        if (!is_stack(ss, 3))
+            return 0;
+        eflags |= EFLAGS_IF;
     }
-    frame->eip = to.eip;
-    frame->cs = to.cs;
-    frame->eflags = (to.eflags & IRET_FLAGS) | EFLAGS_FIXED | (cpu_->held ? 0 : EFLAGS_IF);
-    shared_->interrupts = to.eflags & EFLAGS_IF;
-    if (to.eflags & EFLAGS_IF && cpu_->held)
+    if (!is_code(cs, ring) || ring == 2)
+        return 0;
+    if (ring == 3 && shared_->count)
+        shadow_drain(cpu_->number);
+    frame->esp = esp;
+    frame->ss = ss & 0xffff;
+    frame->eip = eip;
+    frame->cs = cs;
+    frame->eflags = (eflags & IRET_FLAGS) | EFLAGS_FIXED | (cpu_->held ? 0 : EFLAGS_IF);
+    shared_->interrupts = eflags & EFLAGS_IF;
+    if (eflags & EFLAGS_IF && cpu_->held)
         release_held(frame);
     return 1;
+failed:
+    return 0;
 }

@@ -96,20 +96,29 @@ u32 code_selector(u32 selector, u32 ring)
 
     if (!d || (d->high & (PRESENT | NOT_SYSTEM | CODE)) != (PRESENT | NOT_SYSTEM | CODE) || (selector & 3) != ring)
         return 0;
-    return d->high & DOWN ? DPL(*d) <= ring : DPL(*d) == ring;
+    if (d->high & DOWN ? DPL(*d) > ring : DPL(*d) != ring)
+        return 0;
+    cpu_->known_code[ring] = selector;
+    return 1;
 }
 
 u32 stack_selector(u32 selector, u32 ring)
 {
     const struct descriptor *d = find_descriptor(selector & 0xffff);
 
-    return d && (d->high & (PRESENT | NOT_SYSTEM | CODE | WRITABLE)) == (PRESENT | NOT_SYSTEM | WRITABLE) &&
-           (selector & 3) == ring && DPL(*d) == ring;
+    if (!d || (d->high & (PRESENT | NOT_SYSTEM | CODE | WRITABLE)) != (PRESENT | NOT_SYSTEM | WRITABLE) ||
+        (selector & 3) != ring || DPL(*d) != ring)
+        return 0;
+    cpu_->known_stack[ring] = selector;
+    return 1;
 }
 
-/* ES, FS and GS are the guest's while we run: what has changed in the tables must change in them. */
+/* The tables have changed: no selector is known to be good. ES, FS and GS are the guest's while we run: what has changed in
+ * the tables must change in them. */
 static void reload_segments(void)
 {
+    for (u32 ring = 0; ring < 4; ring++)
+        cpu_->known_code[ring] = cpu_->known_stack[ring] = ~0u;
     asm volatile("1: movl %%es, %%eax; 2: movl %%eax, %%es; jmp 4f; 3: xorl %%eax, %%eax; jmp 2b; 4:"
                  ".pushsection .fix, \"a\", @progbits; .long 2b, 3b; .popsection" ::: "eax");
     asm volatile("1: movl %%fs, %%eax; 2: movl %%eax, %%fs; jmp 4f; 3: xorl %%eax, %%eax; jmp 2b; 4:"

@@ -32,7 +32,14 @@ vector_entries:
     .set vector, 0
     .rept 32
     .balign ENTRY_SIZE, 0x90
-    .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17
+    .if vector == 1 || vector == 2
+    pushl $0
+    pushl $vector
+    jmp intruder_common
+    .elseif vector == 13
+    pushl $vector
+    jmp intruder_common
+    .elseif vector == 8 || (vector >= 10 && vector <= 14) || vector == 17
     pushl $vector
     jmp error_common
     .else
@@ -61,6 +68,22 @@ error_common:
 1:  pushl (%esp)
     movl $0, %ss:4(%esp)
     orl $0x100, (%esp)
+    jmp trap_common
+
+/* In: vector, error code, hardware's frame. What can break in on SYSENTER's way, where there is no room for more: such a frame
+ * goes on on the CPU's stack, below the guest's frame that trap.c makes there. */
+intruder_common:
+    cmpl $SYSENTER_STACK, %esp
+    ja error_common
+    pushl %eax
+    movl %esp, %eax
+    movl $(RING_STACK_TOP - 128), %esp
+    pushl %ss:20(%eax)
+    pushl %ss:16(%eax)
+    pushl %ss:12(%eax)
+    pushl %ss:8(%eax)
+    pushl %ss:4(%eax)
+    movl %ss:(%eax), %eax
     jmp trap_common
 
 /* In: vector in a signed byte, hardware's frame. */

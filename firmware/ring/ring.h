@@ -58,9 +58,9 @@
 #define SHARED(field) (RING_SHARED + VMI_RING_SHARED_##field##_OFFSET)
 #define FRAME(field) VMI_RING_FRAME_##field##_OFFSET
 
-/* Where SYSENTER leads: a frame for IRET that is complete but for the flags. The hardware's ESP points behind these; below the
- * frame is room for who breaks in there. */
-#define SYSENTER_WAY (RING_AREA + 0x7f00)
+/* Where SYSENTER leads: a frame for IRET that is complete but for the flags, in the page of the GDT, which IRET reads. The
+ * hardware's ESP points behind the flags; below is room for the frame of who breaks in there (entry.S: intruder_common). */
+#define SYSENTER_WAY (RING_AREA + 0xfe0)
 #define SYSENTER_STACK (SYSENTER_WAY + 12)
 
 /* The real GDT: the guest's entries below, ours above. */
@@ -133,6 +133,7 @@ struct cpu {
     u32 started;
     u32 ended;
     u32 sysenter_trap;     /* TF of who executed SYSENTER */
+    u32 known_code[4], known_stack[4]; /* for each ring, the selector that was found good last */
     /* Between CPUs. */
     volatile u32 state;    /* CPU_* */
     volatile u32 go;       /* leave the parking place */
@@ -228,6 +229,18 @@ void write_descriptor(u32 index, u32 in_ldt, struct descriptor wanted);
 const struct descriptor *find_descriptor(u32 selector);
 u32 code_selector(u32 selector, u32 ring);    /* 1 = code of that ring, present */
 u32 stack_selector(u32 selector, u32 ring);
+
+/* The same; mostly it is the one that was asked about last. */
+static inline u32 is_code(u32 selector, u32 ring)
+{
+    return cpu_->known_code[ring] == selector || code_selector(selector, ring);
+}
+
+static inline u32 is_stack(u32 selector, u32 ring)
+{
+    return cpu_->known_stack[ring] == selector || stack_selector(selector, ring);
+}
+
 void set_kernel_stack(u32 selector, u32 esp);
 void monitor_descriptors(void);
 void set_sysenter(void);
@@ -286,7 +299,12 @@ struct question {
 };
 /* Ask the brain, if it wants to be asked about this exit; counts it. -> VMI_WIRE_ACTION_* or VMI_RING_ACTION_*. */
 u32 ask_brain(frame_t *frame, struct question *question);
-void count_exit(u32 exit);
+
+static inline void count_exit(u32 exit)
+{
+    ++((u64 *)(RING_AREA + VMI_RING_COUNTERS))[exit];
+}
+
 void load_es(u32 selector);
 /* A call whose mode is not NATIVE: count, record, ask. -> 1 = answered, 0 = to be done. */
 u32 call_mode(frame_t *frame, u32 number, u32 mode);

@@ -20,7 +20,7 @@ void shadow_unlock(void)
 }
 
 /* Make the entry of a shadow table what the guest's entry allows. */
-static void sync_leaf(u32 cpu, u32 table, u32 index)
+static inline __attribute__((always_inline)) void sync_leaf(u32 cpu, u32 table, u32 index)
 {
     shadow_entry guest = guest_entry(cpu, (page_of(table)->pfn << 12) + index * ENTRY_BYTES);
     shadow_entry wanted = walk_leaf(cpu, guest, 0);
@@ -71,7 +71,7 @@ void shadow_sync_slot(u32 cpu, u32 directory, u32 slot, u32 make)
         link_cut(cpu, directory, slot);
 }
 
-static void sync_one(u32 cpu, u32 index, u32 slot)
+static inline __attribute__((always_inline)) void sync_one(u32 cpu, u32 index, u32 slot)
 {
     struct shadow_page *page = page_of(index);
     if (page->kind == TABLE)
@@ -102,12 +102,10 @@ static void sync_entry(u32 cpu, u32 gpa)
             sync_one(cpu, found[i], slot);
 }
 
-void shadow_drain_locked(u32 cpu)
+void shadow_drain_queue(u32 cpu)
 {
     volatile struct shadow_queue *queue = shadow.cpu[cpu].queue;
     u32 count = queue->count;
-    if (!count)
-        return;
     if (count > shadow.config.queue_entries)
         count = shadow.config.queue_entries;
     shadow.count->drains++;

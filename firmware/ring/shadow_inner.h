@@ -166,7 +166,12 @@ static inline u32 child_of(shadow_entry entry)
 /* shadow.c; the lock is for shadow_root.c, which is the rest of what is called from outside */
 void shadow_lock(u32 cpu);
 void shadow_unlock(void);
-void shadow_drain_locked(u32 cpu);
+void shadow_drain_queue(u32 cpu);
+static inline void shadow_drain_locked(u32 cpu)
+{
+    if (((volatile struct shadow_queue *)shadow.cpu[cpu].queue)->count)
+        shadow_drain_queue(cpu);
+}
 void shadow_sync_slot(u32 cpu, u32 directory, u32 slot, u32 make); /* a directory's entry becomes what the guest's allows */
 
 /* shadow_pool.c */

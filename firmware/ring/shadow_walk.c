@@ -145,7 +145,8 @@ enum shadow_result walk_guest(u32 cpu, u32 address, u32 error, u32 *reflect, str
 {
     if (!(shadow.cpu[cpu].mode & SHADOW_MODE_NX))
         error &= ~FAULT_FETCH;
-    *walk = (struct walk){.table_pfn = NO_FRAME};
+    walk->table_pfn = NO_FRAME;
+    walk->relaxed = 0;
     enum shadow_result result = walk_upper_level(cpu, address, error, reflect, walk);
     if (result != SHADOW_FILLED)
         return result;
@@ -199,7 +200,10 @@ shadow_entry walk_leaf(u32 cpu, shadow_entry guest, u32 relaxed)
     u32 pfn = frame_of(entry_gpa(guest));
     if (pfn == NO_FRAME || !frames_legal(pfn, 1))
         return 0;
-    return (shadow_entry)pfn << 12 | mapping_of(guest, relaxed);
+    if (relaxed)
+        return (shadow_entry)pfn << 12 | mapping_of(guest, relaxed);
+    shadow_entry writable = (guest & (WRITE | DIRTY)) == (WRITE | DIRTY) ? WRITE | DIRTY : 0;
+    return (guest & (FRAME_MASK | PRESENT | ACCESSED | USER | CACHE | NO_EXECUTE)) | writable;
 }
 
 shadow_entry walk_large(u32 cpu, shadow_entry guest, u32 relaxed)

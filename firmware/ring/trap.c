@@ -10,6 +10,7 @@ extern const u8 ring_sysenter_end[];
 _Noreturn void resume(frame_t *frame);
 
 #define IRET_FAILED 0xfffffffe
+#define FRAME_MOST 24u /* bytes of the longest frame that is given */
 
 static inline u32 user(const frame_t *frame)
 {
@@ -39,17 +40,10 @@ void double_fault(void)
     end_guest(VMI_RING_END_DOUBLE, real_tss->eip, read_cr2());
 }
 
-/* A word onto the guest's stack. */
-static u32 put(u32 address, u32 value)
-{
-    if (address > VMI_WIRE_BASE - 4)
-        return 0;
-    asm goto("1: movl %1, (%0); .pushsection .fix, \"a\", @progbits; .long 1b, %l2; .popsection"
-             ::"r"(address), "r"(value) : "memory" : failed);
-    return 1;
-failed:
-    return 0;
-}
+/* A word onto the guest's stack, which has been looked at; to `failed` if there is no memory. */
+#define PUT(address, value)                                                                                              \
+    asm goto("1: movl %1, (%0); .pushsection .fix, \"a\", @progbits; .long 1b, %l2; .popsection"                          \
+             ::"r"(address), "r"(value) : "memory" : failed)
 
 /* Give the guest an exception or interrupt: the frame becomes that of its handler's first instruction. An interrupt at an
  * exception's vector (256 more) has no error code. */
@@ -57,31 +51,29 @@ void reflect(frame_t *frame, u32 vector, u32 error)
 {
     struct descriptor gate = *gate_of(vector & 0xff);
     u32 type = gate.high & 0x1f00, from_user = user(frame), cs = (gate.low >> 16 & 0xfffc) | 1;
-    u32 esp = from_user ? real_tss->esp1 : frame->esp, flags, good;
+    u32 esp = from_user ? real_tss->esp1 : frame->esp, flags;
 
-    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !code_selector(cs, 1))
+    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !is_code(cs, 1))
         end_guest(VMI_RING_END_GATE, frame->eip, vector | error << 8);
     flags = (frame->eflags & ~(EFLAGS_IF | EFLAGS_IOPL)) | (shared_->iopl & EFLAGS_IOPL);
     if (from_user || shared_->interrupts & EFLAGS_IF)
         flags |= EFLAGS_IF;
-    good = 1;
+    if (esp - FRAME_MOST > VMI_WIRE_BASE - FRAME_MOST)
+        goto failed;
     if (from_user) {
-        good &= put(esp - 4, frame->ss);
-        good &= put(esp - 8, frame->esp);
+        PUT(esp - 4, frame->ss);
+        PUT(esp - 8, frame->esp);
         esp -= 8;
+        frame->ss = real_tss->ss1;
     }
-    good &= put(esp - 4, flags);
-    good &= put(esp - 8, frame->cs);
-    good &= put(esp - 12, frame->eip);
+    PUT(esp - 4, flags);
+    PUT(esp - 8, frame->cs);
+    PUT(esp - 12, frame->eip);
     esp -= 12;
     if (HAS_ERROR(vector)) {
-        good &= put(esp - 4, error);
+        PUT(esp - 4, error);
         esp -= 4;
     }
-    if (!good)
-        end_guest(VMI_RING_END_STACK, frame->eip, esp);
-    if (from_user)
-        frame->ss = real_tss->ss1;
     frame->esp = esp;
     frame->cs = cs;
     frame->eip = (gate.low & 0xffff) | (gate.high & 0xffff0000);
@@ -90,6 +82,9 @@ void reflect(frame_t *frame, u32 vector, u32 error)
         shared_->interrupts = 0;
     else
         shared_->interrupts = flags & EFLAGS_IF;
+    return;
+failed:
+    end_guest(VMI_RING_END_STACK, frame->eip, esp);
 }
 
 /* The guest takes interrupts again: give it the one that was held back. */
