@@ -9,8 +9,6 @@
 #define QUEUE_FULL VMI_CALL_COUNT           /* from stubs.S, no calls of the interface */
 #define QUEUE_WALK (VMI_CALL_COUNT + 1)
 
-u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value);
-
 static u32 argument4(frame_t *frame)
 {
     u32 value = 0;

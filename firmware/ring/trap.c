@@ -180,11 +180,9 @@ static void page_fault(frame_t *frame, u32 inside)
     if (result == SHADOW_REFUSED) {
         const struct shadow_refusal *refusal = shadow_refusal(cpu_->number);
         u32 frame_number = (u32)(refusal->gpa >> 12);
-        if ((frame_number == APIC_FRAME || frame_number == IO_APIC_FRAME) && !user(frame) &&
-            emulate_move(frame, frame_number << 12 | (address & 0xfff), error & 2)) {
-            count_exit(VMI_RING_EXIT_APIC);
+        if (refusal->level == 1 && is_device_frame(frame_number) && !user(frame) &&
+            emulate_move(frame, frame_number << 12 | (address & 0xfff), error & 2))
             return;
-        }
         question = (struct question){ .exit = VMI_RING_EXIT_REFUSED, .eax = address, .edx = (u32)refusal->gpa };
         ask_brain(frame, &question);
         fault = error | 1;

@@ -91,6 +91,11 @@ DEVICES = (
     Way("firmware-dma", 11),
     Way("pci", 260),
     Way("chipset", 3),
+    Way("message-stores", 250, 36),
+    Way("io-apic", 24 * 11 * 2),
+    Way("hpet", 3),
+    Way("map-chipset", 30, 30),
+    Way("take-out", 4),
     Way("port-sizes", 30, 3),
     Way("msrs", 600, 500),
     Way("debug", 40),
@@ -111,6 +116,9 @@ RACES = (
     Way("race-told", 20000, cpus=2),
     Way("race-table", 20000, cpus=2),
     Way("race-descriptor", 2000, cpus=2),
+    Way("race-io-apic", 200000, cpus=2),
+    Way("race-pci", 2000, cpus=2),
+    Way("race-pic", 2000, cpus=2),
 )
 
 
