@@ -79,16 +79,38 @@ static u32 modrm(struct instruction *i)
     return 1;
 }
 
+/* May who was left use these bytes? 0 = it has got an exception. */
+static u32 reach(frame_t *frame, u32 address, u32 size, u32 write)
+{
+    u32 error = (write ? 2 : 0) | ((frame->cs & 3) == 3 ? 4 : 0), fault = error;
+
+    for (u32 i = 0; i < 2; i++, address += size - 1) {
+        if (address >= VMI_WIRE_BASE) {
+            reflect(frame, 13, 0);
+            return 0;
+        }
+        if (shadow_fault(cpu_->number, address, error, &fault) != SHADOW_FILLED) {
+            shared_->cr2 = address;
+            reflect(frame, 14, fault);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* A program's bytes are its own: the monitor would get at all. */
 static u32 string_port(struct instruction *i, u32 out, u32 size)
 {
     frame_t *frame = i->frame;
     u32 count = i->repeat ? frame->ecx : 1, step = frame->eflags & 0x400 ? 0u - size : size, value;
     u32 *pointer = reg(frame, out ? 6 : 7);
 
-    for (u32 done = 0; count && done < 4096; count--, done++) {
+    for (u32 done = 0; count && done < STRING_TURN; count--, done++) {
         value = 0;
+        if ((frame->cs & 3) == 3 && !reach(frame, *pointer, size, !out))
+            return 1;
         if (out ? !guest_read(*pointer, &value, size) : !guest_write(*pointer, &value, size))
-            return 0;
+            return !reach(frame, *pointer, size, !out);
         if (!guest_port(frame, out, frame->edx & 0xffff, size, &value))
             return 1;
         if (!out)

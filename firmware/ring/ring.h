@@ -270,6 +270,7 @@ u32 build_own_root(u32 cpu);
 void adopt_hole(void);
 
 /* ports.c */
+#define STRING_TURN 256 /* of a string of ports, until interrupts get a chance */
 u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value);
 void quiet_masters(void);
 

@@ -10,6 +10,7 @@ extern const u8 ring_sysenter_end[];
 _Noreturn void resume(frame_t *frame);
 
 #define IRET_FAILED 0xfffffffe
+#define HOLE_PAST (VMI_WIRE_BASE + VMI_RING_WINDOW_SIZE) /* a multiple of 64 KiB, as the upper half of a gate's offset */
 
 static inline u32 user(const frame_t *frame)
 {
@@ -59,7 +60,7 @@ void reflect(frame_t *frame, u32 vector, u32 error)
     u32 type = gate.high & 0x1f00, from_user = user(frame), cs = (gate.low >> 16 & 0xfffc) | 1;
     u32 esp = from_user ? real_tss->esp1 : frame->esp, flags, good;
 
-    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !code_selector(cs, 1))
+    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !code_selector(cs, 1) || gate.high >= HOLE_PAST)
         end_guest(VMI_RING_END_GATE, frame->eip, vector | error << 8);
     flags = (frame->eflags & ~(EFLAGS_IF | EFLAGS_IOPL)) | (shared_->iopl & EFLAGS_IOPL);
     if (from_user || shared_->interrupts & EFLAGS_IF)

@@ -84,8 +84,9 @@ FLOW = (
         Way(f"kernel-stack which={stack}", 2, 0, ("STACK", "SEGMENTS", "GATE"))
         for stack in (0, 1, 2, 3, 6, 7, 9, 16, 19, 22)
     ),
-    # gates 8, 9, 12 and 13 lead into the hole, at our level: limits
-    *(Way(f"gate which={gate}", 2, 0, ("GATE", "STACK")) for gate in (*range(8), 10, 11, 14, 15)),
+    *(Way(f"gate which={gate}", 2, 0, ("GATE", "STACK")) for gate in range(16)),
+    Way("user-strings", 48, 48),
+    Way("strings", 2, 2),
 )
 DEVICES = (
     Way("firmware-dma", 11),
