@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x401c8a8c
+#define VMI_WIRE_HASH 0x1013cbba
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -147,8 +147,10 @@
 #define VMI_RING_EXIT_CPUID         8           /* call 0: eax = leaf, ecx = subleaf; results eax, ebx, ecx, edx */
 #define VMI_RING_EXIT_RDMSR         9           /* ecx = index; results eax, edx */
 #define VMI_RING_EXIT_WRMSR         0xa         /* ecx = index, edx:eax = value */
-#define VMI_RING_EXIT_IN            0xb         /* edx = port, ecx = size in bytes; result eax */
-#define VMI_RING_EXIT_OUT           0xc         /* edx = port, ecx = size in bytes, eax = value */
+/* edx = port, ecx = size in bytes, ebx = PCI address register; at its data eax = what is there, s2 = capability; result eax */
+#define VMI_RING_EXIT_IN            0xb
+/* edx = port, ecx = size in bytes, eax = value, ebx = PCI address register; at its data s2 = capability */
+#define VMI_RING_EXIT_OUT           0xc
 #define VMI_RING_EXIT_READ_CR       0xd         /* ecx = number; result eax */
 #define VMI_RING_EXIT_WRITE_CR      0xe         /* ecx = number, eax = value */
 #define VMI_RING_EXIT_READ_DR       0xf         /* ecx = number; result eax */
@@ -176,7 +178,8 @@
 #define VMI_RING_EXIT_DRAIN         0x22        /* the update queue was full */
 #define VMI_RING_EXIT_AP_STATE      0x23        /* SetInitialAPState: eax = address, edx = APIC id */
 #define VMI_RING_EXIT_AP_START      0x24        /* a CPU is started: eax = its number */
-#define VMI_RING_EXIT_APIC          0x25        /* APICRead or APICWrite: ecx = register, eax = value */
+/* a register of the local APIC is written, by call or store: ecx = register, eax = value */
+#define VMI_RING_EXIT_APIC          0x25
 #define VMI_RING_EXIT_TIMER         0x26        /* calls 66-71 */
 #define VMI_RING_EXIT_REBOOT        0x27        /* call 36: eax = how */
 #define VMI_RING_EXIT_SHUTDOWN      0x28        /* call 37 */
@@ -187,6 +190,7 @@
 #define VMI_RING_EXIT_END           0x2b        /* the guest can't go on: eax = RingEnd; nothing is answered */
 #define VMI_RING_EXIT_RDPMC         0x2c        /* ecx = counter; results eax, edx */
 #define VMI_RING_EXIT_SEGMENT       0x2d        /* a segment register was repaired: eax = selector */
+#define VMI_RING_EXIT_IO_APIC       0x2e        /* a register of the I/O APIC is written: ecx = register, eax = value */
 
 /* what the brain may answer to an exit, beyond Action: CONTINUE is the default, RETURN has the results */
 #define VMI_RING_ACTION_FAULT       3           /* the guest gets an exception: eax = vector, edx = error code */

@@ -2,11 +2,13 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The local APIC is the guest's, but for what would start, stop or break into CPUs: INIT and STARTUP are ours (start.c),
- * SMI and NMI are not sent, and no vector is an exception's.
+ * SMI and NMI are not sent, and no vector is an exception's. The same for the I/O APIC, and the HPET makes no messages. Their
+ * pages can't be mapped: each store comes here.
  */
 #include "ring.h"
 
 #define SPURIOUS 0xf0
+#define ESR 0x280
 #define COMMAND 0x300
 #define COMMAND_HIGH 0x310
 #define LVT_FIRST 0x320
@@ -91,11 +93,20 @@ static void write_command(u32 value)
     }
 }
 
+/* Not the APIC's id, by which we find CPUs. And a store to where no register is may be a message of any kind to the hardware. */
+static u32 is_writable(u32 offset)
+{
+    return offset == 0x80 || offset == 0xb0 || (offset >= 0xd0 && offset <= SPURIOUS) || offset == ESR ||
+           (offset >= COMMAND && offset <= 0x380) || offset == 0x3e0;
+}
+
 void apic_write(u32 offset, u32 value)
 {
     u32 delivery = DELIVERY(value);
 
     offset &= 0xff0;
+    if (!is_writable(offset))
+        return;
     if (offset == COMMAND) {
         write_command(value);
         return;
@@ -109,20 +120,21 @@ void apic_write(u32 offset, u32 value)
     register_(offset) = value;
 }
 
-/* The I/O APIC: a register's number is written, then the register is there. What the guest chose is remembered, so that
- * number and register stay together whoever else is at it. */
+/* The I/O APIC: a register's number is written, then the register is there. What the guest chose is remembered, and read once
+ * for a store, so that number and register stay together whoever else is at it. */
 #define IO_SELECT 0x00
 #define IO_WINDOW 0x10
 #define IO_ROUTES 0x10
 #define io_register(offset) (*(volatile u32 *)(RING_IO_APIC + (offset)))
 
-static u32 io_chosen, io_lock;
+static volatile u32 io_chosen;
+static u32 io_lock;
 
-static u32 io_access(u32 write, u32 value)
+static u32 io_access(u32 chosen, u32 write, u32 value)
 {
     while (__sync_lock_test_and_set(&io_lock, 1))
         asm volatile("pause");
-    io_register(IO_SELECT) = io_chosen;
+    io_register(IO_SELECT) = chosen;
     if (write)
         io_register(IO_WINDOW) = value;
     else
@@ -131,33 +143,84 @@ static u32 io_access(u32 write, u32 value)
     return value;
 }
 
-static void io_write(u32 offset, u32 value)
+/* A register of the I/O APIC: an entry that would send what may not be sent is masked. */
+static void io_write(u32 chosen, u32 value)
 {
     u32 delivery = DELIVERY(value);
 
-    if (offset == IO_SELECT) {
-        io_chosen = value & 0xff;
-        return;
-    }
-    if (offset != IO_WINDOW)
-        return;
-    if (io_chosen >= IO_ROUTES && !(io_chosen & 1) && delivery != EXTERNAL &&
+    if (chosen >= IO_ROUTES && !(chosen & 1) && delivery != EXTERNAL &&
         ((delivery != FIXED && delivery != LOWEST) || (value & 0xff) < 32))
         value |= LVT_MASKED;
-    io_access(1, value);
+    io_access(chosen, 1, value);
+}
+
+/* The HPET's timers can store a word anywhere instead of an interrupt: they may not. */
+#define hpet_register(offset) (*(volatile u32 *)(RING_HPET + ((offset) & 0xffc)))
+#define HPET_TIMERS 0x100
+#define HPET_MESSAGES 0x4000
+
+static void hpet_write(u32 offset, u32 value)
+{
+    if (offset >= HPET_TIMERS && !(offset & 0x1c))
+        value &= ~HPET_MESSAGES;
+    hpet_register(offset) = value;
+}
+
+u32 is_device_frame(u32 pfn)
+{
+    return pfn == APIC_FRAME || pfn == IO_APIC_FRAME || pfn == HPET_FRAME;
 }
 
 u32 device_read(u32 gpa)
 {
+    u32 offset = gpa & 0xfff;
+
     if (gpa >> 12 == APIC_FRAME)
-        return apic_read(gpa);
-    return (gpa & 0xff0) == IO_SELECT ? io_chosen : (gpa & 0xff0) == IO_WINDOW ? io_access(0, 0) : 0;
+        return apic_read(offset);
+    if (gpa >> 12 == HPET_FRAME)
+        return hpet_register(offset);
+    offset &= 0xff0;
+    return offset == IO_SELECT ? io_chosen : offset == IO_WINDOW ? io_access(io_chosen, 0, 0) : 0;
 }
 
-void device_write(u32 gpa, u32 value)
+/* 1 = done, or not done because of an answer; 0 = the guest has got an exception. */
+u32 device_write(frame_t *frame, u32 gpa, u32 value)
 {
-    if (gpa >> 12 == APIC_FRAME)
-        apic_write(gpa, value);
+    u32 offset = gpa & 0xfff, local = gpa >> 12 == APIC_FRAME, action;
+    struct question question = { .exit = local ? VMI_RING_EXIT_APIC : VMI_RING_EXIT_IO_APIC, .eax = value, .ecx = offset };
+
+    if (gpa >> 12 == HPET_FRAME) {
+        count_exit(VMI_RING_EXIT_APIC);
+        hpet_write(offset, value);
+        return 1;
+    }
+    if (!local && (offset &= 0xff0) != IO_WINDOW) {
+        count_exit(VMI_RING_EXIT_APIC);
+        if (offset == IO_SELECT)
+            io_chosen = value & 0xff;
+        return 1;
+    }
+    if (!local)
+        question.ecx = io_chosen;
+    action = ask_brain(frame, &question);
+    if (action != VMI_WIRE_ACTION_CONTINUE && action != VMI_WIRE_ACTION_CHANGED)
+        return action != VMI_RING_ACTION_FAULT;
+    if (local)
+        apic_write(question.ecx, question.eax);
     else
-        io_write(gpa & 0xff0, value);
+        io_write(question.ecx & 0xff, question.eax);
+    return 1;
+}
+
+/* What the guest has set up before it was one. */
+void quiet_devices(void)
+{
+    u32 routes = io_access(1, 0, 0) >> 16 & 0xff, timers = hpet_register(0);
+
+    for (u32 i = IO_ROUTES; i <= IO_ROUTES + 2 * routes && routes != 0xff; i += 2)
+        io_write(i, io_access(i, 0, 0));
+    for (u32 i = LVT_FIRST; i <= LVT_LAST; i += 0x10)
+        apic_write(i, apic_read(i));
+    for (u32 i = 0; timers + 1 > 1 && i <= (timers >> 8 & 31); i++)
+        hpet_write(HPET_TIMERS + i * 0x20, hpet_register(HPET_TIMERS + i * 0x20));
 }

@@ -9,7 +9,7 @@
 #define QUEUE_FULL VMI_CALL_COUNT           /* from stubs.S, no calls of the interface */
 #define QUEUE_WALK (VMI_CALL_COUNT + 1)
 
-u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value);
+#define GATE_CALL 7                         /* bytes of the far call to the gate */
 
 static u32 argument4(frame_t *frame)
 {
@@ -412,8 +412,12 @@ static u32 ports(frame_t *frame, u32 number)
             frame->eax = value;
         return 1;
     }
-    for (; frame->ecx; frame->ecx--) {
+    for (u32 done = 0; frame->ecx; frame->ecx--, done++) {
         u32 *pointer = (u32 *)((u8 *)frame + (out ? FRAME(esi) : FRAME(edi)));
+        if (done == STRING_TURN) {
+            frame->eip -= GATE_CALL; /* again, so that interrupts get a chance */
+            return 1;
+        }
         if (out && !guest_read(*pointer, &value, size))
             return 1;
         if (!guest_port(frame, out, frame->edx & 0xffff, size, &value) || (!out && !guest_write(*pointer, &value, size)))

@@ -200,19 +200,27 @@ static struct descriptor gate(u32 selector, u32 eip, u32 type)
     return (struct descriptor){ selector << 16 | (eip & 0xffff), (eip & 0xffff0000) | type };
 }
 
+/* Is there code of the kernel's at a gate's offset? Elsewhere the CPU would fault, or an emulator without limits go there. */
+static u32 is_code_at(u32 selector, u32 offset)
+{
+    const struct descriptor *d = find_descriptor(selector);
+
+    return code_selector(selector, 1) && !base_of(*d) && offset <= limit_of(*d);
+}
+
 /* The guest's gate: what the monitor gives it of a vector, or what ring 3 reaches by INT. */
 void write_gate(u32 vector, struct descriptor d)
 {
-    u32 dpl = DPL(d), type = d.high & 0x1f00, selector = d.low >> 16;
+    u32 dpl = DPL(d), type = d.high & 0x1f00, selector = (d.low >> 16 & ~3u) | 1, offset = (d.low & 0xffff) | (d.high & 0xffff0000);
     u32 entry = (u32)vector_entries + (vector < 32 ? vector * 16 : 512 + (vector - 32) * 8);
 
     vector &= 0xff;
     *gate_of(vector) = d;
     if (vector == 8)
         return;
-    if (d.high & PRESENT && dpl == 3 && type == GATE_TRAP && code_selector((selector & ~3u) | 1, 1) && !HAS_ERROR(vector) &&
+    if (d.high & PRESENT && dpl == 3 && type == GATE_TRAP && is_code_at(selector, offset) && !HAS_ERROR(vector) &&
         vector != 2 && vector != 18 && vector != 1)
-        real_idt[vector] = gate((selector & ~3u) | 1, (d.low & 0xffff) | (d.high & 0xffff0000), PRESENT | 3 << 13 | GATE_TRAP);
+        real_idt[vector] = gate(selector, offset, PRESENT | 3 << 13 | GATE_TRAP);
     else
         real_idt[vector] = gate(RING_CS, entry, PRESENT | (d.high & PRESENT && dpl == 3 ? 3 << 13 : 0) | GATE_INTERRUPT);
 }

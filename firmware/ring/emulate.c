@@ -79,79 +79,38 @@ static u32 modrm(struct instruction *i)
     return 1;
 }
 
-static u32 port_in(u32 port, u32 size)
+/* May who was left use these bytes? 0 = it has got an exception. */
+static u32 reach(frame_t *frame, u32 address, u32 size, u32 write)
 {
-    u32 value = ~0u;
+    u32 error = (write ? 2 : 0) | ((frame->cs & 3) == 3 ? 4 : 0), fault = error;
 
-    if (size == 1)
-        asm volatile("inb %w1, %b0" : "=a"(value) : "Nd"(port), "0"(value));
-    else if (size == 2)
-        asm volatile("inw %w1, %w0" : "=a"(value) : "Nd"(port), "0"(value));
-    else
-        asm volatile("inl %w1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-static void port_out(u32 port, u32 size, u32 value)
-{
-    if (size == 1)
-        asm volatile("outb %b0, %w1" ::"a"(value), "Nd"(port));
-    else if (size == 2)
-        asm volatile("outw %w0, %w1" ::"a"(value), "Nd"(port));
-    else
-        asm volatile("outl %0, %w1" ::"a"(value), "Nd"(port));
-}
-
-/* Is one of the ports of an access to be asked about? */
-static u32 port_asked(u32 port, u32 size)
-{
-    const u8 *asked = (const u8 *)RING_LINEAR(PORTS);
-
-    for (; size; size--, port++)
-        if (port > 0xffff || asked[port >> 3] & 1 << (port & 7))
-            return 1;
-    return 0;
-}
-
-/* One access: 1 = done, 0 = the guest has got an exception. */
-u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value)
-{
-    struct question question = { .exit = out ? VMI_RING_EXIT_OUT : VMI_RING_EXIT_IN, .eax = *value, .edx = port, .ecx = size };
-
-    if (port_asked(port, size)) {
-        switch (ask_brain(frame, &question)) {
-        case VMI_WIRE_ACTION_RETURN:
-            *value = question.eax;
-            return 1;
-        case VMI_RING_ACTION_FAULT:
+    for (u32 i = 0; i < 2; i++, address += size - 1) {
+        if (address >= VMI_WIRE_BASE) {
+            reflect(frame, 13, 0);
             return 0;
-        default:
-            if (question.unanswered) { /* behind these ports is a way to our memory: never as they stand */
-                reflect(frame, 13, 0);
-                return 0;
-            }
-            *value = out ? question.eax : *value;
         }
-    } else {
-        count_exit(question.exit);
+        if (shadow_fault(cpu_->number, address, error, &fault) != SHADOW_FILLED) {
+            shared_->cr2 = address;
+            reflect(frame, 14, fault);
+            return 0;
+        }
     }
-    if (out)
-        port_out(port, size, *value);
-    else
-        *value = port_in(port, size);
     return 1;
 }
 
+/* A program's bytes are its own: the monitor would get at all. */
 static u32 string_port(struct instruction *i, u32 out, u32 size)
 {
     frame_t *frame = i->frame;
     u32 count = i->repeat ? frame->ecx : 1, step = frame->eflags & 0x400 ? 0u - size : size, value;
     u32 *pointer = reg(frame, out ? 6 : 7);
 
-    for (u32 done = 0; count && done < 4096; count--, done++) {
+    for (u32 done = 0; count && done < STRING_TURN; count--, done++) {
         value = 0;
+        if ((frame->cs & 3) == 3 && !reach(frame, *pointer, size, !out))
+            return 1;
         if (out ? !guest_read(*pointer, &value, size) : !guest_write(*pointer, &value, size))
-            return 0;
+            return !reach(frame, *pointer, size, !out);
         if (!guest_port(frame, out, frame->edx & 0xffff, size, &value))
             return 1;
         if (!out)
@@ -454,7 +413,7 @@ u32 user_port(frame_t *frame)
     }
 }
 
-/* A plain move of 32 bits from or to a register of an APIC. 1 = done. */
+/* A plain move of 32 bits from or to a register of a device that is not mapped. 1 = done, or the guest has got an exception. */
 u32 emulate_move(frame_t *frame, u32 gpa, u32 write)
 {
     struct instruction i = { .frame = frame, .at = frame->eip, .begin = frame->eip };
@@ -476,13 +435,16 @@ u32 emulate_move(frame_t *frame, u32 gpa, u32 write)
         return 0;
     if (!write != (opcode == 0x8b || opcode == 0xa1))
         return 0;
-    if (opcode == 0x87 || !write) {
-        u32 before = device_read(gpa);
-        if (opcode == 0x87)
-            device_write(gpa, *general);
-        *general = before;
+    if (opcode == 0xc7) {
+        if (!device_write(frame, gpa, value))
+            return 1;
     } else {
-        device_write(gpa, opcode == 0xc7 ? value : *general);
+        u32 before = write && opcode != 0x87 ? *general : device_read(gpa);
+        if (!write)
+            count_exit(VMI_RING_EXIT_APIC);
+        else if (!device_write(frame, gpa, *general))
+            return 1;
+        *general = before;
     }
     frame->eip = i.at;
     return 1;

@@ -82,6 +82,8 @@ static u32 page_entry(u32 cpu, u32 page)
         return APIC_MACHINE | ENTRY | 0x18;
     if (own == (RING_IO_APIC - RING_CPU) >> 12)
         return IO_APIC_MACHINE | ENTRY | 0x18;
+    if (own == (RING_HPET - RING_CPU) >> 12)
+        return HPET_MACHINE | ENTRY | 0x18;
     if (own >= OWN_POOL && own - OWN_POOL < info_->pool_pages)
         return MACHINE(VMI_RING_POOL_OFFSET + ((own - OWN_POOL) << 12)) | ENTRY;
     return 0;
@@ -298,6 +300,8 @@ u32 ring_start(frame_t *frame)
     shared_->held = 1;
     cpu_->held = 1;
     quiet_interrupts();
+    quiet_devices();
+    quiet_masters();
     start_others();
     follow_modes();
     return 1;

@@ -26,6 +26,9 @@
 #define RING_ALIAS (RING_CPU + 0x30000)
 #define RING_APIC (RING_CPU + 0x40000)
 #define RING_IO_APIC (RING_CPU + 0x41000)
+#define RING_HPET (RING_CPU + 0x42000)
+#define HPET_MACHINE 0xfed00000
+#define HPET_FRAME (HPET_MACHINE >> 12)
 #define APIC_MACHINE 0xfee00000
 #define IO_APIC_MACHINE 0xfec00000
 #define IO_APIC_FRAME (IO_APIC_MACHINE >> 12)
@@ -134,6 +137,7 @@ struct cpu {
     u32 ended;
     u32 sysenter_trap;     /* TF of who executed SYSENTER */
     u32 known_code[4], known_stack[4]; /* for each ring, the selector that was found good last */
+    u32 pci_address;       /* the guest's address register of PCI configuration space */
     /* Between CPUs. */
     volatile u32 state;    /* CPU_* */
     volatile u32 go;       /* leave the parking place */
@@ -259,8 +263,10 @@ _Noreturn void end_guest(u32 reason, u32 address, u32 detail);
 /* apic.c */
 u32 apic_read(u32 offset);
 void apic_write(u32 offset, u32 value);
-u32 device_read(u32 gpa);   /* a register of either APIC */
-void device_write(u32 gpa, u32 value);
+u32 is_device_frame(u32 pfn); /* what is not mapped but emulated: registers of either APIC, and of the HPET */
+u32 device_read(u32 gpa);
+u32 device_write(frame_t *frame, u32 gpa, u32 value);
+void quiet_devices(void);
 void send_nmi(u32 number);
 
 /* start.c: the other CPUs */
@@ -275,6 +281,11 @@ _Noreturn void park(void);
 void build_tables(u32 cpu);
 u32 build_own_root(u32 cpu);
 void adopt_hole(void);
+
+/* ports.c */
+#define STRING_TURN 256 /* of a string of ports, until interrupts get a chance */
+u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value);
+void quiet_masters(void);
 
 /* emulate.c: 1 = done */
 u32 emulate(frame_t *frame);

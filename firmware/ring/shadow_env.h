@@ -50,11 +50,14 @@ static inline u32 frame_is_ram(u32 pfn)
     return pfn < info_->frames && (pfn < 0xa0 || pfn >= 0x100);
 }
 
-/* All but our own memory, and the APICs, which start and stop CPUs. */
+/* What may be mapped: the guest's RAM, with what lies below 1 MiB in it (video memory, ROMs), and from its end to the chipset's
+ * own addresses the memory of PCI devices, less our own. Where no device is there is nothing. Above are both APICs, messages to
+ * CPUs, HPET and the BIOS's flash: of these, a few registers are emulated (apic.c). */
+#define CHIPSET_FIRST 0xfec00
+
 static inline u32 frames_legal(u32 pfn, u32 count)
 {
-    return pfn < 0x100000 && count <= 0x100000 - pfn && (pfn > DEVICE_LAST || pfn + count <= DEVICE_FIRST) &&
-           (pfn > APIC_FRAME || pfn + count <= APIC_FRAME) && (pfn > IO_APIC_FRAME || pfn + count <= IO_APIC_FRAME);
+    return pfn < CHIPSET_FIRST && count <= CHIPSET_FIRST - pfn && (pfn > DEVICE_LAST || pfn + count <= DEVICE_FIRST);
 }
 
 static inline void tlb_flush(void)

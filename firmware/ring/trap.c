@@ -11,6 +11,7 @@ _Noreturn void resume(frame_t *frame);
 
 #define IRET_FAILED 0xfffffffe
 #define FRAME_MOST 24u /* bytes of the longest frame that is given */
+#define HOLE_PAST (VMI_WIRE_BASE + VMI_RING_WINDOW_SIZE) /* a multiple of 64 KiB, as the upper half of a gate's offset */
 
 static inline u32 user(const frame_t *frame)
 {
@@ -53,7 +54,7 @@ void reflect(frame_t *frame, u32 vector, u32 error)
     u32 type = gate.high & 0x1f00, from_user = user(frame), cs = (gate.low >> 16 & 0xfffc) | 1;
     u32 esp = from_user ? real_tss->esp1 : frame->esp, flags;
 
-    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !is_code(cs, 1))
+    if (!(gate.high & 0x8000) || (type != 0x0e00 && type != 0x0f00) || !is_code(cs, 1) || gate.high >= HOLE_PAST)
         end_guest(VMI_RING_END_GATE, frame->eip, vector | error << 8);
     flags = (frame->eflags & ~(EFLAGS_IF | EFLAGS_IOPL)) | (shared_->iopl & EFLAGS_IOPL);
     if (from_user || shared_->interrupts & EFLAGS_IF)
@@ -175,11 +176,9 @@ static void page_fault(frame_t *frame, u32 inside)
     if (result == SHADOW_REFUSED) {
         const struct shadow_refusal *refusal = shadow_refusal(cpu_->number);
         u32 frame_number = (u32)(refusal->gpa >> 12);
-        if ((frame_number == APIC_FRAME || frame_number == IO_APIC_FRAME) && !user(frame) &&
-            emulate_move(frame, frame_number << 12 | (address & 0xfff), error & 2)) {
-            count_exit(VMI_RING_EXIT_APIC);
+        if (refusal->level == 1 && is_device_frame(frame_number) && !user(frame) &&
+            emulate_move(frame, frame_number << 12 | (address & 0xfff), error & 2))
             return;
-        }
         question = (struct question){ .exit = VMI_RING_EXIT_REFUSED, .eax = address, .edx = (u32)refusal->gpa };
         ask_brain(frame, &question);
         fault = error | 1;

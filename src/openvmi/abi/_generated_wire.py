@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x401C8A8C
+WIRE_HASH: Final = 0x1013CBBA
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -189,6 +189,7 @@ class RingExit(IntEnum):
     END = 0x2B
     RDPMC = 0x2C
     SEGMENT = 0x2D
+    IO_APIC = 0x2E
 
 
 class RingAction(IntEnum):

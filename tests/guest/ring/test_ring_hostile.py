@@ -84,13 +84,19 @@ FLOW = (
         Way(f"kernel-stack which={stack}", 2, 0, ("STACK", "SEGMENTS", "GATE"))
         for stack in (0, 1, 2, 3, 6, 7, 9, 16, 19, 22)
     ),
-    # gates 8, 9, 12 and 13 lead into the hole, at our level: limits
-    *(Way(f"gate which={gate}", 2, 0, ("GATE", "STACK")) for gate in (*range(8), 10, 11, 14, 15)),
+    *(Way(f"gate which={gate}", 2, 0, ("GATE", "STACK")) for gate in range(16)),
+    Way("user-strings", 48, 48),
+    Way("strings", 2, 2),
 )
 DEVICES = (
     Way("firmware-dma", 11),
     Way("pci", 260),
     Way("chipset", 3),
+    Way("message-stores", 250, 36),
+    Way("io-apic", 24 * 11 * 2),
+    Way("hpet", 3),
+    Way("map-chipset", 30, 30),
+    Way("take-out", 4),
     Way("port-sizes", 30, 3),
     Way("msrs", 600, 500),
     Way("debug", 40),
@@ -111,6 +117,9 @@ RACES = (
     Way("race-told", 20000, cpus=2),
     Way("race-table", 20000, cpus=2),
     Way("race-descriptor", 2000, cpus=2),
+    Way("race-io-apic", 200000, cpus=2),
+    Way("race-pci", 2000, cpus=2),
+    Way("race-pic", 2000, cpus=2),
 )
 
 

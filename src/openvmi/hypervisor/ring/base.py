@@ -51,7 +51,7 @@ _WHY: Final = {
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
-        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC),
+        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC, RingExit.IO_APIC),
     }
 )
 

@@ -68,6 +68,7 @@ EXITS: Final[dict[RingExit, CallShape]] = {
     RingExit.AP_STATE: _shape("on_ap_state", _takes(state="eax", apic_id="edx")),
     RingExit.AP_START: _shape("on_ap_start", _takes(apic_id="eax")),
     RingExit.APIC: _shape("on_apic", _takes(register="ecx", value="eax")),
+    RingExit.IO_APIC: _shape("on_io_apic", _takes(register="ecx", value="eax")),
     RingExit.REBOOT: _shape("on_reboot", _takes(how="eax")),
     RingExit.SHUTDOWN: _shape("on_shutdown"),
     RingExit.REFUSED: _shape("on_refused", _takes(address="eax", physical="ecx edx")),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..answers import Answer, Value
+from ..answers import Answer, Continue, Value
 from .answers import Fault, protection
 
 EXCEPTIONS: Final = 32
@@ -25,6 +25,9 @@ _ICW1_SINGLE: Final = 2
 
 ICR_LOW: Final = 0x300
 ICR_HIGH: Final = 0x310
+ROUTES: Final = 0x10
+"""First register of the I/O APIC's table; an entry has two, the low word first."""
+_WRITABLE: Final = frozenset({0x80, 0xB0, 0xD0, 0xE0, 0xF0, 0x280, ICR_LOW, ICR_HIGH, 0x380, 0x3E0})
 _LVT: Final = frozenset({0x2F0, 0x320, 0x330, 0x340, 0x350, 0x360, 0x370})
 _SPURIOUS: Final = 0xF0
 _MASKED: Final = 1 << 16
@@ -81,9 +84,12 @@ def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()
         reserved: vectors of the monitor's own.
 
     Returns:
-        None if it may be done. INIT and STARTUP are answered, not done: to start a CPU is the monitor's.
+        None if it may be done. INIT and STARTUP are answered, not done: to start a CPU is the monitor's. So is all
+        else that is no register to be written: there the hardware may take a message.
     """
     register &= 0xFF0
+    if register not in _WRITABLE | _LVT:
+        return Value()
     if register == ICR_LOW:
         mode = value >> 8 & 7
         if mode in {INIT, STARTUP}:
@@ -99,11 +105,14 @@ def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()
 
 
 def redirection(low: int, reserved: frozenset[int] = frozenset()) -> Answer | Fault:
-    """Decide about the low word of an entry of the IO-APIC's redirection table; ExtINT is what it has for the 8259s."""
+    """Decide about the low word of an entry of the I/O APIC's table: what may not be sent is masked.
+
+    ExtINT is what it has for the 8259s; their vectors are looked at as they are set.
+    """
     mode = low >> 8 & 7
     if low & _MASKED or mode == EXTINT:
         return None
-    return _message(mode, low & 0xFF, reserved)
+    return Continue(value=low | _MASKED) if isinstance(_message(mode, low & 0xFF, reserved), Fault) else None
 
 
 def _message(mode: int, vector: int, reserved: frozenset[int]) -> Answer | Fault:

@@ -15,7 +15,7 @@ from typing import Final
 from ..answers import Answer, Continue, Value
 from .answers import Fault, protection
 from .irqs import PIC_PORTS, Pics
-from .pci import PciFilter
+from .pci import Latch, PciFilter
 
 COUNT: Final = 65536
 _PCI: Final = range(0xCF8, 0xD00)
@@ -26,7 +26,16 @@ _SMI: Final = range(0xB2, 0xB4)
 _ACPI_MODES: Final = frozenset({0xF0, 0xF1})  # QEMU's chipset takes these two itself and makes no SMI of them
 _DMA_HIGH: Final = range(0x480, 0x490)  # address bits 24-31 of the ISA DMA controllers
 _FW_CFG_DMA: Final = range(0x514, 0x51C)
-_DROPPED: Final = (_SMI, _DMA_HIGH, _FW_CFG_DMA)
+_VMWARE: Final = range(0x5658, 0x5659)  # answers in all registers of the CPU, which then are the monitor's
+_OPTION_ROM: Final = range(0x7E, 0x80)  # QEMU's own, which has it write to memory
+_EJECT_DEVICE: Final = range(0xAE08, 0xAE0C)  # takes a PCI slot out of the machine: the monitor's, too
+_EJECT_CPU: Final = range(0xAF04, 0xAF0C)
+_DROPPED: Final = (_SMI, _DMA_HIGH, _FW_CFG_DMA, _VMWARE, _OPTION_ROM, _EJECT_DEVICE, _EJECT_CPU)
+_CLOSED: Final = (_FW_CFG_DMA, _VMWARE)  # not read, either
+_SLEEP: Final = 0x605  # the byte of PM1_CNT with the kind of sleep and the order
+_SLEEP_NOW: Final = 0x20
+_SUSPEND: Final = 1  # to RAM: a CPU wakes up where the guest wants, in ring 0
+_NO_LATCH: Final = Latch()
 _TSS_MAP: Final = 0x66
 _IOPL_USER: Final = 3
 
@@ -69,6 +78,10 @@ class Keyboard:
         return Continue(value=value | 2)
 
 
+def _suspends(byte: int) -> bool:
+    return bool(byte & _SLEEP_NOW) and byte >> 2 & 7 == _SUSPEND
+
+
 @dataclass(slots=True)
 class Ports:
     """All that is looked at.
@@ -94,32 +107,31 @@ class Ports:
             _KEYBOARD,
             _KEYBOARD_DATA,
             _FAST_A20,
-            *_SMI,
-            *_DMA_HIGH,
-            *_FW_CFG_DMA,
+            *(port for part in _DROPPED for port in part),
+            _SLEEP,
             self.wake,
         ):
             if port:
                 found[port // 8] |= 1 << port % 8
         return bytes(found)
 
-    def read(self, port: int, size: int) -> Answer | Fault:
+    def read(self, port: int, size: int, latch: Latch = _NO_LATCH) -> Answer | Fault:
         """Decide about IN; ``size`` is 1, 2 or 4 bytes. None: done as it stands; a Value: that is read instead."""
         if port + size > COUNT:
             return protection("an access beyond the last port")
         if port in _PCI:
-            return self.pci.read(port, size)
-        if self._touches(port, size, _FW_CFG_DMA) or (self.wake and port <= self.wake < port + size):
+            return self.pci.read(port, size, latch)
+        if any(self._touches(port, size, part) for part in _CLOSED) or (self.wake and port <= self.wake < port + size):
             return Value((1 << 8 * size) - 1)
         return protection("an access across registers") if self._straddles(port, size) else None
 
-    def write(self, port: int, size: int, value: int) -> Answer | Fault:
+    def write(self, port: int, size: int, value: int, latch: Latch = _NO_LATCH) -> Answer | Fault:
         """Decide about OUT. None: done as it stands; Continue: another value is written; a Value: nothing is."""
         value &= (1 << 8 * size) - 1
         if port + size > COUNT:
             return protection("an access beyond the last port")
         if port in _PCI:
-            return self.pci.write(port, size, value)
+            return self.pci.write(port, size, value, latch)
         if port == _SMI.start and size == 1 and value in _ACPI_MODES:
             return None
         if any(self._touches(port, size, part) for part in _DROPPED):
@@ -128,6 +140,8 @@ class Ports:
             return Value()
         if self._straddles(port, size):
             return protection("an access across registers")
+        if port <= _SLEEP < port + size:
+            return Value() if _suspends(value >> 8 * (_SLEEP - port)) else None
         if port in PIC_PORTS:
             return self.pics.write(port, value)
         if port in {_KEYBOARD, _KEYBOARD_DATA}:

@@ -64,6 +64,9 @@ static void hidden_device(void)
 			for (u32 bar = 0x10; bar < 0x28; bar += 4) {
 				pci_write(FUNCTION(device, function, bar), MACHINE(VMI_RING_IMAGE_OFFSET));
 				held("bar", none, (pci_read(FUNCTION(device, function, bar)) & ~0xFu) == MACHINE(VMI_RING_IMAGE_OFFSET));
+				/* a memory's register ignores that bit */
+				pci_write(FUNCTION(device, function, bar), MACHINE(VMI_RING_IMAGE_OFFSET) | 1);
+				held("bar", none, (pci_read(FUNCTION(device, function, bar)) & ~0xFu) == MACHINE(VMI_RING_IMAGE_OFFSET));
 			}
 		}
 	}

@@ -73,6 +73,12 @@ caught_common:
 	movl $1, %eax
 	jmp escaped
 
+/* second_again: an exception of the second CPU: it begins anew, on an empty stack. Kernel privilege. */
+	.globl second_again
+second_again:
+	movl $second_stack + 0x1000 - 16, %esp
+	jmp second
+
 /* user_mode(EAX eip, EDX cs, ECX flags, stack: esp, ss): in: kernel privilege. Does not return. */
 	.globl user_mode
 user_mode:

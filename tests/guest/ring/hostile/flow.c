@@ -5,11 +5,12 @@
  * flags, gates, flags that POPF must not set, SYSENTER to where it must not lead.
  */
 #include "hostile.h"
+#include "internal.h"
 
 #define WINDOW_END (HOLE + VMI_RING_WINDOW_SIZE)
 #define IOPL_3 0x3000
 
-extern const u8 native_iret[], iret_frame[];
+extern const u8 native_iret[], iret_frame[], hostile_call[];
 NORETURN void on_stack(u32 esp, void (*instructions)(void));
 
 /* Of ring 3: say so by int 0x80. */
@@ -179,6 +180,76 @@ static void flags_and_iopl(void)
 	vmi_call(VMI_CALL_SetIOPLMask, 0, 0, 0, 0, 0);
 }
 
+/* ---- Strings of ports ---- */
+
+static u32 victim[2] ALIGNED(8);
+
+/* With ports of its own a program moves strings: to and from its own memory, and no other. */
+static void user_strings(void)
+{
+	static const u32 places[] = { (u32)(uintptr_t)victim, (u32)(uintptr_t)victim + 7, HOLE + 0x80, HOLE, MONITOR(0x1010000),
+				      0xFFFFFFFF, KERNEL_BASE - 1, TRY_VA };
+
+	vmi_call(VMI_CALL_SetIOPLMask, IOPL_3, 0, 0, 0, 0);
+	for (u32 i = 0; i < ARRAY_SIZE(places) * 6; i++) {
+		/* mov $port, %edx; mov $place, %edi or %esi; [66] ins or outs; int $0x80 */
+		u8 code[14] = { 0xBA, 0x21, 0, 0, 0, i & 1 ? 0xBE : 0xBF };
+		u32 place = places[i / 6], kind = i / 2 % 3, at = 10;
+		struct caught caught;
+
+		memcpy(&code[6], &place, 4);
+		if (kind == 2)
+			code[at++] = 0x66;
+		code[at++] = (i & 1 ? 0x6E : 0x6C) + (kind != 0);
+		code[at++] = 0xCD;
+		code[at++] = 0x80;
+		user_load(code, sizeof code);
+		victim[0] = victim[1] = 0x12345678;
+		caught = try(run_user, EFLAGS_IF);
+		held("user-string", caught, caught.vector == 0x80 || victim[0] != 0x12345678 || victim[1] != 0x12345678);
+	}
+	vmi_call(VMI_CALL_SetIOPLMask, 0, 0, 0, 0, 0);
+}
+
+/* outsb by call: four million bytes, as long as nothing interrupts it. */
+static void long_string(u32 count)
+{
+	u32 answer = vmi_get_reloc(VMI_CALL_OUTSB).eip, from = KERNEL_BASE;
+
+	irq_enable();
+	asm volatile("call *%2" : "+S"(from), "+c"(count) : "r"(answer), "d"(0x80), "a"(0) : "memory", "cc");
+	irq_disable();
+}
+
+static void long_instruction(u32 count)
+{
+	u32 from = KERNEL_BASE;
+
+	irq_enable();
+	asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(0x80) : "memory", "cc");
+	irq_disable();
+}
+
+static void strings(void)
+{
+	for (u32 how = 0; how < 2; how++) {
+		struct caught caught;
+
+		pic_init();
+		outb(0xFE, 0x21);
+		set_gate(0x20, (void (*)(void))(uintptr_t)hostile_call, GATE_INTERRUPT);
+		outb(0x34, 0x43);
+		outb(0xFF, 0x40);
+		outb(0x10, 0x40);
+		caught = try(how ? long_instruction : long_string, 4 << 20);
+		irq_disable();
+		/* interrupted, and it would go on: at the instruction, or the far call of the stub */
+		held("string", caught, caught.vector != 0x80 || *POINTER(u8, caught.eip) != (how ? 0xF3 : 0x9A));
+		outb(0xFF, 0x21);
+		outb(0x20, 0x20);
+	}
+}
+
 /* ---- Gates ---- */
 
 static void soft_interrupt(u32 vector)
@@ -259,6 +330,7 @@ static void sysenter_hole(void)
 
 const struct attempt flow_attempts[] = {
 	{ "stack", bad_stack }, { "kernel-stack", bad_kernel_stack }, { "frames", forged_frames },   { "iopl", flags_and_iopl },
+	{ "user-strings", user_strings }, { "strings", strings },
 	{ "gates", gates },	{ "gate", bad_gate },		      { "sysenter", sysenter_msrs }, { "sysenter-hole", sysenter_hole },
 	{ NULL, NULL },
 };

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The openvmi authors
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Attempts with a second CPU, which changes what the first one has just had looked at: an entry, a table, a descriptor. The
- * second makes no fault: only the first one's are caught.
+ * Attempts with a second CPU, which changes what the first one has just had looked at: an entry, a table, a descriptor, a
+ * register of a device. An exception of the second's lets it begin anew; only the first one's are told.
  */
 #include "hostile.h"
 #include "vmi_abi.h"
@@ -10,17 +10,22 @@
 #define ROUNDS 20000
 #define MARK 0x0B0E0B0E
 
-static u8 stack[PAGE_SIZE] ALIGNED(PAGE_SIZE);
+u8 second_stack[PAGE_SIZE] ALIGNED(PAGE_SIZE);
+static struct descriptor second_idt[256];
 static u32 own[PT_ENTRIES] ALIGNED(PAGE_SIZE);
 static struct vmi_ap_state state ALIGNED(128);
 static pte_t *entry;
 static volatile u32 running, stop;
 static void (*volatile mischief)(void);
 
+extern const u8 second_again[];
+volatile u32 *io_apic_map(void);
+
 #define OURS make_pte(virt_to_phys(own) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_A | PTE_D)
 #define EVIL make_pte(MACHINE(VMI_RING_CPUS_OFFSET) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_A | PTE_D)
 
-static NORETURN void second(void)
+NORETURN void second(void);
+NORETURN void second(void)
 {
 	running = 1;
 	while (!stop)
@@ -37,10 +42,13 @@ static bool start_second(void (*what)(void))
 	own[0] = MARK;
 	apic_init_boot();
 	descriptors_prepare(1);
+	for (u32 i = 0; i < 256; i++)
+		second_idt[i] = (struct descriptor){ KERNEL_CS << 16 | (ADDRESS(second_again) & 0xFFFF),
+						     (ADDRESS(second_again) & 0xFFFF0000) | 0x8E00 };
 	state = (struct vmi_ap_state){
-		.cr0 = read_cr0(), .cr3 = read_cr3(), .cr4 = read_cr4(), .eip = ADDRESS(second), .esp = ADDRESS(stack) + PAGE_SIZE - 16,
+		.cr0 = read_cr0(), .cr3 = read_cr3(), .cr4 = read_cr4(), .eip = ADDRESS(second), .esp = ADDRESS(second_stack) + PAGE_SIZE - 16,
 		.cs = KERNEL_CS, .ss = KERNEL_DS, .ds = USER_DS, .es = USER_DS, .fs = PERCPU_SELECTOR,
-		.gdtr_limit = GDT_ENTRIES * 8 - 1, .gdtr_base = ADDRESS(cpus[1].gdt), .idtr_base = ADDRESS(idt), .idtr_limit = sizeof idt - 1,
+		.gdtr_limit = GDT_ENTRIES * 8 - 1, .gdtr_base = ADDRESS(cpus[1].gdt), .idtr_base = ADDRESS(second_idt), .idtr_limit = sizeof second_idt - 1,
 	};
 	apic_send_init(1);
 	startup_ap(1, &state);
@@ -149,7 +157,88 @@ static void race_descriptor(void)
 	stop_second();
 }
 
+/* ---- A register that says which register, and that one ---- */
+
+static volatile u32 *io;
+
+static void flip_io_select(void)
+{
+	io[0] = 0x38;
+	io[0] = 0x01;
+}
+
+/* The I/O APIC's version, which may be written in vain; or an entry that sends INIT. */
+static void race_io_apic(void)
+{
+	io = io_apic_map();
+	if (!start_second(flip_io_select))
+		panic("there is no second CPU");
+	for (u32 i = 0; i < 10 * ROUNDS; i++) {
+		u32 found;
+
+		asm volatile("movl %2, %1; movl %1, %0" : "=&r"(found), "+m"(io[4]) : "r"(0x544) : "memory");
+		held("io-apic", (struct caught){ .vector = NONE }, (found & 0xFF) == 0x44 && !(found & 0x10000));
+	}
+	stop_second();
+}
+
+#define IDE(at) (0x80000900 | (at))
+
+static void flip_pci_address(void)
+{
+	outl(IDE(0x04), 0xCF8);
+	cpu_relax();
+}
+
+/* The line of an interrupt, which is nobody's concern; or the command that makes the device write memory. */
+static void race_pci(void)
+{
+	u32 command;
+
+	if (!start_second(flip_pci_address))
+		panic("there is no second CPU");
+	for (u32 i = 0; i < ROUNDS / 10; i++) {
+		outl(IDE(0x3C), 0xCF8);
+		outb(0x07, 0xCFC);
+		held("pci", (struct caught){ .vector = NONE }, false);
+	}
+	stop_second();
+	outl(IDE(0x04), 0xCF8);
+	command = inl(0xCFC);
+	held("pci", (struct caught){ .vector = NONE }, command & 4);
+	outl(IDE(0x3C), 0xCF8);
+	held("pci-line", (struct caught){ .vector = NONE }, (inl(0xCFC) & 0xFF) != 7);
+}
+
+static void write_pic_data(void)
+{
+	outb(0x0A, 0x21); /* a mask; as the word behind the first, interrupts from vector 8 on */
+}
+
+/* The first word of the 8259's set-up: what it makes of the next depends on who comes when. */
+static void begin_pic(u32 unused)
+{
+	(void)unused;
+	outb(0x11, 0x20);
+}
+
+static void race_pic(void)
+{
+	outb(0x34, 0x43);
+	outb(0xFF, 0x40);
+	outb(0x10, 0x40); /* a tick in 4 ms */
+	if (!start_second(write_pic_data))
+		panic("there is no second CPU");
+	for (u32 i = 0; i < ROUNDS / 10; i++)
+		held("pic", try(begin_pic, 0), false);
+	irq_enable();
+	for (volatile u32 i = 0; i < 2000000; i++)
+		;
+	irq_disable();
+	stop_second();
+}
+
 const struct attempt race_attempts[] = {
 	{ "race-untold", race_untold }, { "race-told", race_told }, { "race-table", race_table }, { "race-descriptor", race_descriptor },
-	{ NULL, NULL },
+	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic }, { NULL, NULL },
 };
