@@ -9,14 +9,17 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x1013cbba
+#define VMI_WIRE_HASH 0x88d4d030
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
 #define VMI_WIRE_MAGIC_LOW          0x6e65706f  /* 'open', the first half of the header's magic */
 #define VMI_WIRE_MAGIC_HIGH         0x696d76    /* 'vmi' and a NUL, the second half */
 #define VMI_WIRE_BASE               0xfe000000  /* linear address of the hole: virtual_top of the ROM */
-#define VMI_WIRE_SIZE               0x2000000   /* bytes of the hole and of the device's memory */
+/* bytes of the hole, which shows the beginning of the device's memory */
+#define VMI_WIRE_SIZE               0x2000000
+/* bytes of the device's memory; of what nobody uses the host gives none */
+#define VMI_WIRE_DEVICE_SIZE        0x4000000
 #define VMI_WIRE_BAR                0xe0000000  /* physical address that the ROM gives the memory */
 /* device and vendor of the shared device, as in its configuration space */
 #define VMI_WIRE_PCI_ID             0x11101af4
@@ -53,6 +56,8 @@
 #define VMI_WIRE_RING_SLACK         64          /* records of a ring kept free for writers that interrupt one another */
 #define VMI_WIRE_PHASE_MASK         3           /* phase in a mailbox's state; the rest is the request's number */
 #define VMI_RING_CPUS_MAX           8           /* virtual CPUs that ring has room for */
+/* bytes of guest memory that ring serves; a PC has all of it in one piece from address 0 */
+#define VMI_RING_MEMORY_MAX         0xc0000000
 /* lowest part of the hole: all that the guest's segments reach of it; read-only but for RING_SHARED_OFFSET */
 #define VMI_RING_WINDOW_SIZE        0x10000
 #define VMI_RING_STUBS_PAE_OFFSET   0x3000      /* stubs of the payload for PAE; the others' are at WIRE_CODE_OFFSET */
@@ -82,7 +87,8 @@
 #define VMI_RING_CPU_SHARED         0x4000      /* its ring_shared, the page that is in the window */
 /* end of the monitor's stack; a ring_frame lies there when the brain is asked */
 #define VMI_RING_CPU_STACK          0x67f0
-#define VMI_RING_POOL_OFFSET        0x1400000   /* pages for shadows, to the end of the device's memory */
+/* pages for shadows, beyond the end of the hole if the guest is large */
+#define VMI_RING_POOL_OFFSET        0x1400000
 /* from this linear offset on, the hole is each CPU's own: its area, windows to guest frames and to shadows */
 #define VMI_RING_PRIVATE_OFFSET     0x1400000
 #define VMI_RING_QUEUE              0x300       /* entries of the update queue */
@@ -404,7 +410,7 @@ struct vmi_wire_header {
     unsigned int magic_high;                /* WIRE_MAGIC_HIGH */
     unsigned int version;                   /* WIRE_VERSION of the brain */
     unsigned int hash;                      /* WIRE_HASH of the brain */
-    unsigned int size;                      /* of the memory: WIRE_SIZE */
+    unsigned int size;                      /* of the hole: WIRE_SIZE */
     unsigned int cpus;                      /* areas that are set up; indexes are below */
     unsigned int init;                      /* linear address of the payload's vmi_init */
     unsigned int get_reloc;                 /* linear address of the payload's get_reloc */

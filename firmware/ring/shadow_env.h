@@ -14,7 +14,7 @@
 #define guest_window_table ((volatile shadow_entry *)(RING_AREA + AREA_TABLE_GUEST))
 #define shadow_window_table ((volatile shadow_entry *)(RING_AREA + AREA_TABLE_CPU) + RING_SHADOW_SLOTS)
 #define DEVICE_FIRST (VMI_WIRE_BAR >> 12)
-#define DEVICE_LAST ((VMI_WIRE_BAR + VMI_WIRE_SIZE - 1) >> 12)
+#define DEVICE_LAST ((VMI_WIRE_BAR + VMI_WIRE_DEVICE_SIZE - 1) >> 12)
 
 static inline void *map_frame(u32 cpu, u32 gpa)
 {

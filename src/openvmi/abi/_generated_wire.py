@@ -16,12 +16,13 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x1013CBBA
+WIRE_HASH: Final = 0x88D4D030
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
 WIRE_BASE: Final = 0xFE000000
 WIRE_SIZE: Final = 0x2000000
+WIRE_DEVICE_SIZE: Final = 0x4000000
 WIRE_BAR: Final = 0xE0000000
 WIRE_PCI_ID: Final = 0x11101AF4
 WIRE_PCI_AT: Final = 0x8000F100
@@ -49,6 +50,7 @@ WIRE_RING_ONE: Final = 0x40000
 WIRE_RING_SLACK: Final = 64
 WIRE_PHASE_MASK: Final = 3
 RING_CPUS_MAX: Final = 8
+RING_MEMORY_MAX: Final = 0xC0000000
 RING_WINDOW_SIZE: Final = 0x10000
 RING_STUBS_PAE_OFFSET: Final = 0x3000
 RING_SHARED_OFFSET: Final = 0x6000
@@ -236,7 +238,7 @@ class WireHeader(Record):
         magic_high: WIRE_MAGIC_HIGH.
         version: WIRE_VERSION of the brain.
         hash: WIRE_HASH of the brain.
-        size: of the memory: WIRE_SIZE.
+        size: of the hole: WIRE_SIZE.
         cpus: areas that are set up; indexes are below.
         init: linear address of the payload's vmi_init.
         get_reloc: linear address of the payload's get_reloc.

@@ -46,7 +46,7 @@ class Link:
     """The shared memory of one machine.
 
     Args:
-        memory: a writable buffer of :data:`~openvmi.abi.wire.WIRE_SIZE` bytes, all zeros.
+        memory: a writable buffer of :data:`~openvmi.abi.wire.WIRE_SIZE` bytes or more, all zeros.
         cpus: virtual CPUs, 1 to 64.
         payload: image of the payload, from :mod:`openvmi.images`; None: the memory is set up and in use, and
             records are taken from where the last taker stopped.
@@ -74,7 +74,7 @@ class Link:
         reach: Reach | None = None,
     ) -> None:
         self.bytes = memoryview(memory).cast("B")  # type: ignore[arg-type]
-        if len(self.bytes) != wire.WIRE_SIZE:
+        if len(self.bytes) < wire.WIRE_SIZE:
             raise UsageError(f"the shared memory has {len(self.bytes)} bytes, not {wire.WIRE_SIZE}")
         if not 1 <= cpus <= wire.WIRE_CPUS_MAX:
             raise UsageError(f"the wire has room for 1 to {wire.WIRE_CPUS_MAX} CPUs", where=str(cpus))

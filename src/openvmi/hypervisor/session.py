@@ -50,7 +50,7 @@ def hosted_config(config: MachineConfig) -> MachineConfig:
     return replace(
         config,
         option_roms=config.option_roms or (images.path("openvmi.rom"),),
-        shared_device=SharedDevice(size=wire.WIRE_SIZE, wake_port=wire.WIRE_WAKE_PORT),
+        shared_device=SharedDevice(size=wire.WIRE_DEVICE_SIZE, wake_port=wire.WIRE_WAKE_PORT),
         share_memory=True,
     )
 
@@ -269,7 +269,7 @@ class Session:
             self._paths,
             None if self._first.deprivileges else Reach(ram, PAGE if at_once else CACHE_LINE),
         )
-        self._first.install(self._link, ram)
+        self._first.install(self._link, self.machine.config.memory)
         for call, mode in self._first.modes.items():
             self._link.set_mode(mode, [call])
         self._link.set_mode(Mode.UPCALL, self._first.routed())

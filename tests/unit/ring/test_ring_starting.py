@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openvmi.abi import wire
 from openvmi.abi.structs import ApState
-from openvmi.hypervisor.ring.pages import PageAccount, budget
+from openvmi.errors import UsageError
+from openvmi.hypervisor.ring.pages import PageAccount, budget, pool_pages, taken
 from openvmi.hypervisor.ring.segments import make
 from openvmi.hypervisor.ring.starting import Board, objections
 
@@ -106,3 +108,24 @@ def test_the_budget_for_shadows() -> None:
     assert (account.shadows, account.peak, account.within) == (3, 1024, True)
     account.use(1025)
     assert not account.within
+
+
+@given(memory=st.integers(4, wire.RING_MEMORY_MAX >> 20), cpus=st.integers(1, wire.RING_CPUS_MAX))
+def test_a_full_pool_and_all_tables_keep_to_the_budget(memory: int, cpus: int) -> None:
+    ram = memory << 20
+    pages = pool_pages(ram, cpus)
+    assert 800 < pages <= 0xFFFF
+    assert budget(ram) - 8192 < taken(ram, cpus, pages, pages) <= budget(ram)
+    # what the device has room for
+    assert wire.RING_POOL_OFFSET + pages * 4096 <= wire.WIRE_DEVICE_SIZE
+    assert wire.RING_PAGES_OFFSET + pages * 32 <= wire.RING_FRAMES_OFFSET
+    assert wire.RING_FRAMES_OFFSET + ram // 4096 * 2 <= wire.RING_CPUS_OFFSET
+
+
+def test_a_pool_ends_with_its_device() -> None:
+    assert pool_pages(wire.RING_MEMORY_MAX, 1, wire.WIRE_SIZE) == (wire.WIRE_SIZE - wire.RING_POOL_OFFSET) // 4096
+
+
+def test_more_memory_than_is_served_is_refused() -> None:
+    with pytest.raises(UsageError, match="3073 MiB"):
+        pool_pages(wire.RING_MEMORY_MAX + (1 << 20), 1)

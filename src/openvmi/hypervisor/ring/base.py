@@ -48,6 +48,9 @@ _WHY: Final = {
     RingRefusal.ROOT: "the page tables can't be followed",
     RingRefusal.CPUS: "there are too many CPUs",
 }
+PATIENCE: Final = 0xFFFFFFFF
+"""TSC ticks that a guest waits for an answer, all that there is room for: more than a second on any machine. What a
+kernel asks by ports has no safe answer but Python's, so a short pause of Python must not lose one."""
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
@@ -75,9 +78,15 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
         return window_part()
 
     def install(self, link: Link, memory: int) -> None:
-        """Put the monitor and what it goes by into the link's memory."""
+        """Put the monitor and what it goes by into the link's memory.
+
+        Raises:
+            HarnessError: the monitor has not been built.
+            UsageError: there is more memory than is served.
+        """
         self.prepare(link.cpus, len(link.bytes))
         place(link, memory)
+        link.set_patience(PATIENCE)
         modes, ports = self.exit_modes(), self.ports.asked()
         link.bytes[_MODES : _MODES + len(modes)] = modes
         link.bytes[RING_PORTS_OFFSET : RING_PORTS_OFFSET + len(ports)] = ports

@@ -11,6 +11,7 @@ from ...abi.wire import RingInfo, WirePayload
 from ...errors import HarnessError
 from ...images import RING_PAYLOADS, path
 from ..link import Link
+from .pages import pool_pages
 
 _ROOM: Final = wire.RING_STUBS_PAE_OFFSET - wire.WIRE_CODE_OFFSET
 _PAGE: Final = 4096
@@ -38,6 +39,7 @@ def place(link: Link, memory: int) -> None:
 
     Raises:
         HarnessError: a payload has not been built, or is of another build.
+        UsageError: there is more RAM than is served.
     """
     heads = []
     for name, (window, monitor) in zip(RING_PAYLOADS, _PLACES, strict=True):
@@ -50,7 +52,7 @@ def place(link: Link, memory: int) -> None:
         heads.append(head)
     info = RingInfo(
         frames=memory // _PAGE,
-        pool_pages=(wire.WIRE_SIZE - wire.RING_POOL_OFFSET) // _PAGE,
+        pool_pages=pool_pages(memory, link.cpus, len(link.bytes)),
         options=0,
         refusal=0,
         end=0,

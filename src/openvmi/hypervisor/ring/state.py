@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from ...abi.wire import RING_WINDOW_SIZE, WIRE_BAR, WIRE_BASE, WIRE_SIZE, WIRE_WAKE_PORT, RingExit
+from ...abi.wire import RING_WINDOW_SIZE, WIRE_BAR, WIRE_BASE, WIRE_DEVICE_SIZE, WIRE_WAKE_PORT, RingExit
 from ..base import Hypervisor
 from .answers import End, Fault
 from .clock import CpuClock, Wallclock
@@ -47,7 +47,7 @@ class Kept(Hypervisor):
     faults: Counter[str]
     end: str = ""
 
-    def prepare(self, cpus: int, device: int = WIRE_SIZE) -> None:
+    def prepare(self, cpus: int, device: int = WIRE_DEVICE_SIZE) -> None:
         """Begin anew, for a machine that is about to start.
 
         Args:

@@ -20,7 +20,7 @@ from ...abi.wire import RING_INFO_OFFSET, RING_WINDOW_SIZE, WIRE_BASE, WIRE_PHAS
 from ...errors import HarnessError
 from ..link import area
 from ..vcpu import WORD
-from .pages import budget
+from .pages import budget, taken
 
 if TYPE_CHECKING:
     from ..handlers import Handler, Verdict
@@ -38,6 +38,7 @@ _SHADOWS_AT: Final = (RING_INFO_OFFSET + RingInfo.OFFSETS["shadow"]) // 4
 _FRAMES_AT: Final = (RING_INFO_OFFSET + RingInfo.OFFSETS["frames"]) // 4
 _REGISTERS: Final = re.compile(r"EIP=([0-9a-f]{8}).*?CPL=(\d).*?HLT=(\d)", re.DOTALL)
 _KERNEL: Final = 1
+_MIB: Final = 1 << 20
 _CALLER: Final = WORD["caller"]
 
 
@@ -139,9 +140,11 @@ def report(exits: Mapping[RingExit, int], watch: Watch, link: Link, place: Calla
         found = ", ".join(f"{where} {times:,}" for where, times in sites.get(number, Counter()).most_common(3))
         yield f"{number.name:12} {count:12,} {asked[number]:10,}  {found}".rstrip()
     counters = shadows(link)
-    bound = budget(link.words[_FRAMES_AT] * 4096) // 4096
+    memory = link.words[_FRAMES_AT] * 4096
+    most = taken(memory, link.cpus, counters["pages"], counters["peak"])
     yield (
-        f"shadows: {counters['used']:,} pages in use, {counters['peak']:,} at most, of a bound of {bound:,}; "
+        f"shadows: {counters['used']:,} pages in use, {counters['peak']:,} at most, of {counters['pages']:,}; "
+        f"with tables {most / _MIB:.2f} MiB at most, of a bound of {budget(memory) / _MIB:.2f}; "
         + ", ".join(
             f"{counters[name]:,} {name}" for name in ("filled", "reflected", "refused", "drained", "roots", "evicted")
         )
