@@ -158,7 +158,7 @@ static u32 look(const frame_t *frame)
         return refuse(VMI_RING_REFUSAL_STATE);
     if (!flat(frame->cs) || !flat(frame->ss) || !flat(frame->ds) || !flat(frame->es))
         return refuse(VMI_RING_REFUSAL_SEGMENTS);
-    if (before.gdt.limit >= GDT_OURS * 8 || before.idt.limit > 0x7ff)
+    if (before.gdt.limit >= GDT_OURS * 8)
         return refuse(VMI_RING_REFUSAL_TABLES);
     if (wire_header->cpus > VMI_RING_CPUS_MAX)
         return refuse(VMI_RING_REFUSAL_CPUS);

@@ -128,19 +128,24 @@ void check_kernel_memory(void)
 {
 	static const u32 places[] = {0xC0000000, 0xC0001000, 0xC00C0000, 0xC0100000, 0xC1000000, 0xC1400000,
 				     0xD0000000, 0xF8000000, 0xFEC00000, 0xFFC00000, 0xFFFF0000, 0xFFFFF000};
+	u32 limit;
 
 	if (stack_at_start >= 0xC0000000) {
 		check_skipped("kernel-memory", "user-space-reaches-beyond-0xc0000000");
 		return;
 	}
+	asm("movl %%ds, %0; lsll %0, %0" : "=r"(limit) : : "cc");
 	for (u32 i = 0; i < ARRAY_SIZE(places); i++) {
+		/* Beyond the segment's end, where a hypervisor may have put it, a fault has no address. */
+		bool known = places[i] <= limit;
+
 		check(read_faults(places[i]), "read of kernel memory");
-		check_equal("address of a kernel read", last_fault.address, places[i]);
+		check(last_fault.address == places[i] || !known, "address of a kernel read");
 		check_equal("signal of a kernel read", last_fault.signal, SIGSEGV);
 		check(write_faults(places[i]), "write to kernel memory");
-		check_equal("address of a kernel write", last_fault.address, places[i]);
+		check(last_fault.address == places[i] || !known, "address of a kernel write");
 		check(jump_faults(places[i]), "jump into the kernel");
-		check_equal("address of a kernel jump", last_fault.eip, places[i]);
+		check(last_fault.eip == places[i] || !known, "address of a kernel jump");
 		check_equal("system call with a kernel pointer",
 			    (u32)call3(SYS_write, 1, places[i], 4), (u32)-EFAULT);
 	}

@@ -36,15 +36,22 @@ static void gate_flags(void)
 	asm volatile("pushl $2; popfl" ::: "memory", "cc");
 }
 
+static void run_code(u32 unused)
+{
+	(void)unused;
+	user_mode(USER_CODE, USER_CS, EFLAGS_FIXED | EFLAGS_IF, USER_STACK + PAGE_SIZE, USER_DS);
+}
+
 /* Ring 3 has no gate: it is the kernel's. */
 static void gate_from_user(void)
 {
-	static const u8 code[] = { 0x6A, 0x11, 0x9A, 0, 0, 0, 0, 0x31, 0x0F, 0xCD, 0x80 }; /* push $17; lcall $0xF31, $0 */
+	/* push $17; lcall $MONITOR_GATE, $0; int $0x80 */
+	static const u8 code[] = { 0x6A, 0x11, 0x9A, 0, 0, 0, 0, MONITOR_GATE & 0xFF, MONITOR_GATE >> 8, 0xCD, 0x80 };
 	struct caught caught;
 
 	user_load(code, sizeof code);
-	caught = try((action *)(uintptr_t)ADDRESS(user_mode), 0);
-	held("user", caught, false);
+	caught = try(run_code, 0);
+	held("user", caught, caught.vector == 0x80);
 }
 
 /* Calls that come back, whatever they are given. */

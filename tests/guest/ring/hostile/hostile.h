@@ -8,6 +8,7 @@
 #define OPENVMI_HOSTILE_H
 
 #include "memory.h"
+#include "selectors.h"
 #include "vmi_wire.h"
 
 /* What came of one try. */
@@ -42,9 +43,9 @@ pte_t *entry_of(u32 va);
 #define HOLE VMI_WIRE_BASE
 #define MONITOR(offset) (VMI_WIRE_BASE + (offset))
 #define MACHINE(offset) (VMI_WIRE_BAR + (offset))
-#define MONITOR_CS 0xF00
-#define MONITOR_DS 0xF08
-#define MONITOR_GATE 0xF31
+#define TEXT_OF(value) #value
+#define TEXT(value) TEXT_OF(value)
+#define CALL_MONITOR "lcall $" TEXT(MONITOR_GATE) ", $0; "
 #define TRY_VA 0xE0000000 /* linear addresses of no use */
 
 extern const u32 secrets[]; /* offsets of the device's memory that are the monitor's */

@@ -15,8 +15,13 @@ ROOT = Path(__file__).resolve().parents[4]
 HERE = Path(__file__).resolve().parent.relative_to(ROOT).as_posix()
 
 
-def build(folder: Path) -> Path:
-    """Link the hostile kernel in ``folder`` and return its ELF; the ring-3 programs must have been built."""
+def build(folder: Path, *includes: str) -> Path:
+    """Link the hostile kernel in ``folder`` and return its ELF; the ring-3 programs must have been built.
+
+    Args:
+        folder: where to.
+        includes: folders of headers that come before all others, relative to the root.
+    """
     programs = images.path("guest.elf").parent / "user"
     base = kernel(ROOT, VARIANTS[0], programs)
     program = replace(
@@ -26,7 +31,7 @@ def build(folder: Path) -> Path:
             *(source for source in base.sources if source != "guest/kernel/main.c"),
             *sources(ROOT, HERE),
         ),
-        includes=(*base.includes, "guest/paravirt", HERE),
+        includes=(*includes, *base.includes, "guest/paravirt", HERE),
     )
     output = folder / "hostile.elf"
     link(program, ROOT, output)
