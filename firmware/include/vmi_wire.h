@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0x88d4d030
+#define VMI_WIRE_HASH 0xed7059af
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -92,6 +92,7 @@
 /* from this linear offset on, the hole is each CPU's own: its area, windows to guest frames and to shadows */
 #define VMI_RING_PRIVATE_OFFSET     0x1400000
 #define VMI_RING_QUEUE              0x300       /* entries of the update queue */
+#define VMI_RING_TIMER_VECTOR       0xf8        /* where the local APIC's timer interrupts the monitor */
 #define VMI_RING_EXIT_FIRST         0x100       /* an exit's number in a mailbox is this more: below are calls */
 #define VMI_RING_EXITS              64          /* room for exits in tables */
 /* in a CPU's area: how often each exit was made, RING_EXITS numbers of 64 bits */
@@ -186,7 +187,8 @@
 #define VMI_RING_EXIT_AP_START      0x24        /* a CPU is started: eax = its number */
 /* a register of the local APIC is written, by call or store: ecx = register, eax = value */
 #define VMI_RING_EXIT_APIC          0x25
-#define VMI_RING_EXIT_TIMER         0x26        /* calls 66-71 */
+/* the monitor's own timer: an alarm of a VMI counter may have expired */
+#define VMI_RING_EXIT_TIMER         0x26
 #define VMI_RING_EXIT_REBOOT        0x27        /* call 36: eax = how */
 #define VMI_RING_EXIT_SHUTDOWN      0x28        /* call 37 */
 /* the guest maps what it may not have: eax = linear address, edx:ecx = physical; it gets a fault */
@@ -197,6 +199,10 @@
 #define VMI_RING_EXIT_RDPMC         0x2c        /* ecx = counter; results eax, edx */
 #define VMI_RING_EXIT_SEGMENT       0x2d        /* a segment register was repaired: eax = selector */
 #define VMI_RING_EXIT_IO_APIC       0x2e        /* a register of the I/O APIC is written: ecx = register, eax = value */
+#define VMI_RING_EXIT_SET_ALARM     0x30        /* SetAlarm: eax = flags, ecx:edx = expiry, s2:s1 = period */
+#define VMI_RING_EXIT_CANCEL_ALARM  0x31        /* CancelAlarm: eax = counter; result eax */
+#define VMI_RING_EXIT_WALLCLOCK     0x32        /* GetWallclockTime: edx:eax = the real counter; results eax, edx */
+#define VMI_RING_EXIT_WALLCLOCK_SET 0x33        /* WallclockUpdated: edx:eax = the real counter; result eax */
 
 /* what the brain may answer to an exit, beyond Action: CONTINUE is the default, RETURN has the results */
 #define VMI_RING_ACTION_FAULT       3           /* the guest gets an exception: eax = vector, edx = error code */
@@ -377,6 +383,8 @@
 #define VMI_RING_SHARED_tr_OFFSET   120
 #define VMI_RING_SHARED_iopl_OFFSET 124
 #define VMI_RING_SHARED_unused_OFFSET 128
+#define VMI_RING_SHARED_stolen_OFFSET 1008
+#define VMI_RING_SHARED_unused2_OFFSET 1016
 #define VMI_RING_SHARED_count_OFFSET 1020
 #define VMI_RING_SHARED_queue_OFFSET 1024
 
@@ -392,7 +400,8 @@
 #define VMI_RING_INFO_init_pae_OFFSET 28
 #define VMI_RING_INFO_get_reloc_pae_OFFSET 32
 #define VMI_RING_INFO_physical_bits_OFFSET 36
-#define VMI_RING_INFO_unused_OFFSET 40
+#define VMI_RING_INFO_frequency_OFFSET 40
+#define VMI_RING_INFO_unused_OFFSET 48
 #define VMI_RING_INFO_modes_OFFSET  64
 #define VMI_RING_INFO_shadow_OFFSET 128
 
@@ -678,7 +687,9 @@ struct vmi_ring_shared {
     unsigned int ldt;                       /* selector */
     unsigned int tr;                        /* selector */
     unsigned int iopl;                      /* of user mode, as in EFLAGS */
-    unsigned char unused[892];              /* 0 */
+    unsigned char unused[880];              /* 0 */
+    unsigned long long stolen;              /* cycles stolen from this CPU */
+    unsigned char unused2[4];               /* 0 */
     unsigned int count;                     /* entries in the update queue */
     unsigned char queue[3072];              /* physical addresses of page table entries that have changed */
 } __attribute__((packed));
@@ -705,6 +716,8 @@ VMI_AT(vmi_ring_shared, ldt, VMI_RING_SHARED_ldt_OFFSET);
 VMI_AT(vmi_ring_shared, tr, VMI_RING_SHARED_tr_OFFSET);
 VMI_AT(vmi_ring_shared, iopl, VMI_RING_SHARED_iopl_OFFSET);
 VMI_AT(vmi_ring_shared, unused, VMI_RING_SHARED_unused_OFFSET);
+VMI_AT(vmi_ring_shared, stolen, VMI_RING_SHARED_stolen_OFFSET);
+VMI_AT(vmi_ring_shared, unused2, VMI_RING_SHARED_unused2_OFFSET);
 VMI_AT(vmi_ring_shared, count, VMI_RING_SHARED_count_OFFSET);
 VMI_AT(vmi_ring_shared, queue, VMI_RING_SHARED_queue_OFFSET);
 
@@ -720,7 +733,8 @@ struct vmi_ring_info {
     unsigned int init_pae;                  /* by Python: linear address of the PAE payload's vmi_init */
     unsigned int get_reloc_pae;             /* by Python: linear address of its get_reloc */
     unsigned int physical_bits;             /* by the monitor: of a machine address */
-    unsigned char unused[24];               /* 0 */
+    unsigned long long frequency;           /* by the monitor: cycles a second of the VMI counters; 0 = not measured yet */
+    unsigned char unused[16];               /* 0 */
     unsigned char modes[64];                /* by Python: Mode of each exit: NATIVE, COUNT or UPCALL */
     unsigned char shadow[128];              /* by the monitor: counters of the shadows, 32 numbers of 32 bits, as firmware/ring/shadow.h has them */
 } __attribute__((packed));
@@ -735,6 +749,7 @@ VMI_AT(vmi_ring_info, end_detail, VMI_RING_INFO_end_detail_OFFSET);
 VMI_AT(vmi_ring_info, init_pae, VMI_RING_INFO_init_pae_OFFSET);
 VMI_AT(vmi_ring_info, get_reloc_pae, VMI_RING_INFO_get_reloc_pae_OFFSET);
 VMI_AT(vmi_ring_info, physical_bits, VMI_RING_INFO_physical_bits_OFFSET);
+VMI_AT(vmi_ring_info, frequency, VMI_RING_INFO_frequency_OFFSET);
 VMI_AT(vmi_ring_info, unused, VMI_RING_INFO_unused_OFFSET);
 VMI_AT(vmi_ring_info, modes, VMI_RING_INFO_modes_OFFSET);
 VMI_AT(vmi_ring_info, shadow, VMI_RING_INFO_shadow_OFFSET);

@@ -27,7 +27,9 @@
 
 u32 apic_read(u32 offset)
 {
-    return register_(offset & 0xff0);
+    u32 value;
+
+    return time_apic_read(offset & 0xff0, &value) ? value : register_(offset & 0xff0);
 }
 
 /* A command of our own, and the guest's half-made one as it was. */
@@ -78,6 +80,7 @@ static void write_command(u32 value)
     switch (DELIVERY(value)) {
     case FIXED:
     case LOWEST:
+        time_vector(value);
         if ((value & 0xff) >= 32)
             register_(COMMAND) = value;
         break;
@@ -114,10 +117,12 @@ void apic_write(u32 offset, u32 value)
     if (offset >= LVT_FIRST && offset <= LVT_LAST) {
         if (delivery != EXTERNAL && (delivery != FIXED || (value & 0xff) < 32))
             value |= LVT_MASKED;
+        time_vector(value);
     } else if (offset == SPURIOUS && (value & 0xff) < 32) {
         value |= 0xff;
     }
-    register_(offset) = value;
+    if (!time_apic_write(offset, value))
+        register_(offset) = value;
 }
 
 /* The I/O APIC: a register's number is written, then the register is there. What the guest chose is remembered, and read once
@@ -151,6 +156,8 @@ static void io_write(u32 chosen, u32 value)
     if (chosen >= IO_ROUTES && !(chosen & 1) && delivery != EXTERNAL &&
         ((delivery != FIXED && delivery != LOWEST) || (value & 0xff) < 32))
         value |= LVT_MASKED;
+    if (chosen >= IO_ROUTES && !(chosen & 1))
+        time_vector(value);
     io_access(chosen, 1, value);
 }
 

@@ -49,7 +49,7 @@ static void record(frame_t *frame, u32 kind, u32 call, u32 caller, u32 eax, u32 
 }
 
 /* Publish what is in the mailbox and wait. 1 = answered. */
-static u32 post(void)
+static u32 wait_answer(void)
 {
     u32 serial = ++ring_->serial, request = serial << 2 | VMI_WIRE_PHASE_REQUEST, idle = serial << 2 | VMI_WIRE_PHASE_IDLE;
     u32 answer = serial << 2 | VMI_WIRE_PHASE_ANSWER;
@@ -74,6 +74,16 @@ static u32 post(void)
             return 1;
         return 0;
     }
+}
+
+/* The same; meanwhile the guest's CPU is ready, and does not run. */
+static u32 post(void)
+{
+    u64 start = rdtsc();
+    u32 answered = wait_answer();
+
+    time_stolen(rdtsc() - start);
+    return answered;
 }
 
 static void fill(frame_t *frame, u32 call, u32 caller)
@@ -134,6 +144,8 @@ u32 ask_brain(frame_t *frame, struct question *question)
     question->edx = mailbox_->edx;
     question->ecx = mailbox_->ecx;
     question->ebx = mailbox_->ebx;
+    question->length = mailbox_->s1;
+    question->more = mailbox_->s2;
     if (frame)
         check_frame(frame);
     if (frame && frame->es != es)

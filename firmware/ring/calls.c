@@ -441,7 +441,7 @@ void ring_call(frame_t *frame)
             return;
     }
     if (flow(frame, number) || page_tables(frame, number) || control(frame, number) || tables(frame, number) ||
-        machine_registers(frame, number) || machine(frame, number))
+        machine_registers(frame, number) || machine(frame, number) || time_call(frame, number))
         return;
     ports(frame, number);
 }

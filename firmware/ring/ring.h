@@ -44,6 +44,7 @@
 /* What vmi_wire.h does not name of a CPU's area. Page 0 has the GDT, struct cpu, TSSs and counters, page 6 the end of the stack
  * and the IDT: on each exit these two are used. */
 #define AREA_CPU 0x500
+#define AREA_TIMER 0x600         /* time.c */
 #define AREA_TSS 0x680
 #define AREA_TSS_DOUBLE 0x700
 #define AREA_GATES_LOW 0x980     /* the guest's IDT as it is used, the first 64 gates; the others are at AREA_GATES */
@@ -146,7 +147,7 @@ struct cpu {
 };
 enum { CPU_ABSENT, CPU_PARKED, CPU_RUNNING };
 #define area_of(number) ((struct cpu *)RING_AT(VMI_RING_CPUS_OFFSET + (number) * VMI_RING_CPU_SIZE + AREA_CPU))
-_Static_assert(sizeof(struct cpu) <= AREA_TSS - AREA_CPU && sizeof(struct tss) <= AREA_TSS_DOUBLE - AREA_TSS, "page 0");
+_Static_assert(sizeof(struct cpu) <= AREA_TIMER - AREA_CPU && sizeof(struct tss) <= AREA_TSS_DOUBLE - AREA_TSS, "page 0");
 #define cpu_ ((struct cpu *)(RING_AREA + AREA_CPU))
 #define shared_ ((volatile shared_t *)RING_SHARED)
 #define info_ ((struct vmi_ring_info *)RING_LINEAR(INFO))
@@ -286,6 +287,17 @@ void adopt_hole(void);
 #define STRING_TURN 256 /* of a string of ports, until interrupts get a chance */
 u32 guest_port(frame_t *frame, u32 out, u32 port, u32 size, u32 *value);
 void quiet_masters(void);
+
+/* time.c */
+u32 time_interrupt(u32 vector); /* 1 = it was the monitor's own */
+u32 time_apic_read(u32 offset, u32 *value); /* 1 = done */
+u32 time_apic_write(u32 offset, u32 value);
+void time_vector(u32 value);    /* the guest uses this vector */
+void time_stolen(u64 cycles);
+void time_publish(void);
+void time_park(void);
+u32 time_call(frame_t *frame, u32 number);
+u32 emulate_rdtsc(frame_t *frame);
 
 /* emulate.c: 1 = done */
 u32 emulate(frame_t *frame);

@@ -154,6 +154,7 @@ static void load_state(const struct vmi_ap_state *state)
     shadow_set_mode(cpu_->number, mode);
     memset((void *)RING_SHARED, 0, 4096);
     shared_->cpu = cpu_->number;
+    time_publish();
     shared_->cr2 = state->cr2;
 }
 
@@ -203,6 +204,7 @@ _Noreturn void park(void)
     frame_t *top;
 
     for (;;) {
+        time_park();
         cpu_->state = CPU_PARKED;
         while (!cpu_->go)
             asm volatile("hlt" ::: "memory");

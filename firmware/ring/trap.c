@@ -127,6 +127,8 @@ static void leave_stub(frame_t *frame)
 
 static void interrupt(frame_t *frame, u32 vector)
 {
+    if (!(vector & 7) && time_interrupt(vector)) /* its own vector, or IRQ 0 */
+        return;
     follow_modes();
     if (user(frame)) {
         count_exit(VMI_RING_EXIT_INTERRUPT);
@@ -219,6 +221,8 @@ static void inside_monitor(frame_t *frame)
     } else if (eip - (u32)ring_sysenter < (u32)(ring_sysenter_end - ring_sysenter) && vector < 32) {
         finish_sysenter(frame);
     } else if (vector >= 32) {
+        if (!(vector & 7) && time_interrupt(vector))
+            return;
         hold(vector);
         frame->eflags &= ~EFLAGS_IF;
     } else if (vector == 1) {
@@ -313,7 +317,7 @@ void general_protection(frame_t *frame, u32 error)
         if (!error && user_port(frame))
             return;
     } else {
-        if (emulate(frame))
+        if (emulate(frame) || emulate_rdtsc(frame))
             return;
         if (frame->eip >= VMI_WIRE_BASE)
             blame_site(frame);

@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0x88D4D030
+WIRE_HASH: Final = 0xED7059AF
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -75,6 +75,7 @@ RING_CPU_STACK: Final = 0x67F0
 RING_POOL_OFFSET: Final = 0x1400000
 RING_PRIVATE_OFFSET: Final = 0x1400000
 RING_QUEUE: Final = 0x300
+RING_TIMER_VECTOR: Final = 0xF8
 RING_EXIT_FIRST: Final = 0x100
 RING_EXITS: Final = 64
 RING_COUNTERS: Final = 0x780
@@ -192,6 +193,10 @@ class RingExit(IntEnum):
     RDPMC = 0x2C
     SEGMENT = 0x2D
     IO_APIC = 0x2E
+    SET_ALARM = 0x30
+    CANCEL_ALARM = 0x31
+    WALLCLOCK = 0x32
+    WALLCLOCK_SET = 0x33
 
 
 class RingAction(IntEnum):
@@ -692,12 +697,14 @@ class RingShared(Record):
         tr: selector.
         iopl: of user mode, as in EFLAGS.
         unused: 0.
+        stolen: cycles stolen from this CPU.
+        unused2: 0.
         count: entries in the update queue.
         queue: physical addresses of page table entries that have changed.
     """
 
     SIZE: ClassVar[int] = 4096
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIII48sIIIIIIII892sI3072s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIII48sIIIIIIII880sQ4sI3072s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "interrupts": 0,
@@ -722,6 +729,8 @@ class RingShared(Record):
             "tr": 120,
             "iopl": 124,
             "unused": 128,
+            "stolen": 1008,
+            "unused2": 1016,
             "count": 1020,
             "queue": 1024,
         }
@@ -748,7 +757,9 @@ class RingShared(Record):
     ldt: int = 0
     tr: int = 0
     iopl: int = 0
-    unused: bytes = bytes(892)
+    unused: bytes = bytes(880)
+    stolen: int = 0
+    unused2: bytes = bytes(4)
     count: int = 0
     queue: bytes = bytes(3072)
 
@@ -768,13 +779,14 @@ class RingInfo(Record):
         init_pae: by Python: linear address of the PAE payload's vmi_init.
         get_reloc_pae: by Python: linear address of its get_reloc.
         physical_bits: by the monitor: of a machine address.
+        frequency: by the monitor: cycles a second of the VMI counters; 0 = not measured yet.
         unused: 0.
         modes: by Python: Mode of each exit: NATIVE, COUNT or UPCALL.
         shadow: by the monitor: counters of the shadows, 32 numbers of 32 bits, as firmware/ring/shadow.h has them.
     """
 
     SIZE: ClassVar[int] = 256
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIII24s64s128s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIQ16s64s128s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "frames": 0,
@@ -787,7 +799,8 @@ class RingInfo(Record):
             "init_pae": 28,
             "get_reloc_pae": 32,
             "physical_bits": 36,
-            "unused": 40,
+            "frequency": 40,
+            "unused": 48,
             "modes": 64,
             "shadow": 128,
         }
@@ -803,6 +816,7 @@ class RingInfo(Record):
     init_pae: int = 0
     get_reloc_pae: int = 0
     physical_bits: int = 0
-    unused: bytes = bytes(24)
+    frequency: int = 0
+    unused: bytes = bytes(16)
     modes: bytes = bytes(64)
     shadow: bytes = bytes(128)

@@ -84,16 +84,17 @@ class Recording:
     file: Path | None
     clock: TscClock
     began: float = 0.0
+    offers: frozenset[Call] = frozenset()
 
     @property
     def calls(self) -> list[Call]:
         """The calls to trace, as far as they can be."""
         wanted = self.request.calls
         if not wanted:
-            return [call for call in SWITCHABLE if not self.request.where or call not in JUMPS]
+            return [call for call in (*SWITCHABLE, *sorted(self.offers)) if not self.request.where or call not in JUMPS]
         chosen = [Call(number) for number in sorted(parse_calls(wanted, TraceMeta()))]
         for call in chosen:
-            if call not in SWITCHABLE:
+            if call not in SWITCHABLE and call not in self.offers and self.request.attach is None:
                 raise UsageError("this call can't be traced", where=call.name)
             if self.request.where and call in JUMPS:
                 raise UsageError("this call is a jump: it comes from nowhere", where=f"--where and {call.name}")
@@ -192,6 +193,7 @@ def _started(recording: Recording) -> int:
     request, name = _run_request(recording.request.run)
     config = configure(request)
     hypervisor = hypervisor_of(request)
+    recording.offers = hypervisor.offers
     table, certain = recording.symbols(Path(config.kernel))
     span, wanted = recording.places(table)
     routed = hypervisor.routed()

@@ -27,6 +27,7 @@ class Hypervisor(Calls):
     ``modes`` says what else is done with calls that are not routed: counted or traced.
 
     Attributes:
+        offers: calls that it serves beside those that every payload does.
         deprivileges: the guest's kernel runs at CPL 1, and the hypervisor is a :class:`~openvmi.hypervisor.ring.Ring`.
         period: seconds between two calls of :meth:`idle`, at most 0.1.
         link: the link to the guest, while there is one: counters, modes, losses.
@@ -35,6 +36,7 @@ class Hypervisor(Calls):
     """
 
     modes: Mapping[Call, Mode] = {}
+    offers: frozenset[Call] = frozenset()
     deprivileges: bool = False
     period: float = 0.1
     link: Link | None = None

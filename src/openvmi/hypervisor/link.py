@@ -57,6 +57,7 @@ class Link:
         words: the memory as 32-bit words.
         cpus: as given.
         hold: has the guest wait without limit, for an answer that takes its time.
+        offered: the calls whose modes may be changed, if they are switchable.
         stubs: linear address of each flag call's stub, for :mod:`openvmi.hypervisor.sites`.
         fault: the first thing that made no sense in what the guest wrote; empty if there was none.
 
@@ -89,6 +90,8 @@ class Link:
         self._counted: dict[tuple[int, int], int] = {}
         self._tally_due = 0.0
         self.stubs: dict[Call, int] = {}
+        beyond = () if payload is None else (call for call in WITHOUT_STUB if (paths or {}).get(call) is Path.SWITCHABLE)
+        self.offered = (*SWITCHABLE, *sorted(beyond))
         # modes are changed in any thread, and some bytes of theirs by reading them first
         self._changing = threading.RLock()
         self._working = self.bytes[_MODES + Call.IRET] & wire.WIRE_MODE_WORK
@@ -198,12 +201,12 @@ class Link:
         value = self.bytes[_MODES + call] & ~wire.WIRE_MODE_WORK
         return Mode.TRACE if value == Mode.RANGE else Mode(value) if value < Mode.INLINE else Mode.NATIVE
 
-    def set_mode(self, mode: Mode, calls: Iterable[Call] = SWITCHABLE) -> None:
-        """Do ``mode`` with ``calls`` from now on, on all CPUs: one byte each, so nothing is torn.
+    def set_mode(self, mode: Mode, calls: Iterable[Call] | None = None) -> None:
+        """Do ``mode`` with ``calls``, or all, from now on, on all CPUs: one byte each, so nothing is torn.
 
         Sites of flag calls follow when the guest makes other calls: see :meth:`settle`.
         """
-        wanted = tuple(calls)
+        wanted = self.offered if calls is None else tuple(calls)
         with self._changing:
             for call in wanted:
                 self.bytes[_MODES + call] = self._coded(mode, call)
@@ -257,7 +260,7 @@ class Link:
         with self._changing:
             self.words[_H["trace_low"]] = low
             self.words[_H["trace_span"]] = high - low - 1
-            self.set_mode(Mode.TRACE, [call for call in SWITCHABLE if self.mode(call) is Mode.TRACE])
+            self.set_mode(Mode.TRACE, [call for call in self.offered if self.mode(call) is Mode.TRACE])
 
     def sites(self) -> dict[int, Call]:
         """Return the call sites that the payload has made switchable: address of the first byte, and the call.

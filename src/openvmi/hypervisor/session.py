@@ -266,7 +266,7 @@ class Session:
             memory,
             cpus,
             self._first.payload(cpus),
-            self._paths,
+            {**dict.fromkeys(self._first.offers, Path.SWITCHABLE), **(self._paths or {})},
             None if self._first.deprivileges else Reach(ram, PAGE if at_once else CACHE_LINE),
         )
         self._first.install(self._link, self.machine.config.memory)

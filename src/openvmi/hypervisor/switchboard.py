@@ -23,7 +23,7 @@ from ..errors import UsageError
 from .base import Hypervisor
 from .brain import Brain
 from .handlers import Handler, make_handlers
-from .link import SWITCHABLE, Link
+from .link import Link
 from .vcpu import Vcpu
 
 SETTLE: Final = 0.05
@@ -65,11 +65,11 @@ class _Clock:
     before: list[Mode] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.before = [self.link.mode(call) for call in SWITCHABLE]
+        self.before = [self.link.mode(call) for call in self.link.offered]
 
     def changed(self) -> dict[Call, tuple[Mode, Mode]]:
         found = {}
-        for call, before in zip(SWITCHABLE, self.before, strict=True):
+        for call, before in zip(self.link.offered, self.before, strict=True):
             if (after := self.link.mode(call)) is not before:
                 found[call] = (before, after)
         return found
@@ -98,7 +98,7 @@ class Switchboard:
         self._brain = brain
         self._vcpus = vcpus
         # as it is now: what the guest writes there later changes nothing
-        self._switchable = tuple(call for call in SWITCHABLE if link.bytes[_PATHS + call] == Path.SWITCHABLE)
+        self._switchable = tuple(call for call in link.offered if link.bytes[_PATHS + call] == Path.SWITCHABLE)
 
     @property
     def switchable(self) -> tuple[Call, ...]:

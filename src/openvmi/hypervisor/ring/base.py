@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from ...abi import Call
 from ...abi.wire import (
     RING_COUNTERS,
     RING_CPU_SIZE,
@@ -30,6 +31,7 @@ from .life import LifeDecisions
 from .place import place, window_part
 from .stats import Watch
 from .tables import TableDecisions
+from .timing import TimeDecisions
 
 if TYPE_CHECKING:
     from .._generated_calls import CallShape
@@ -55,11 +57,12 @@ _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
         *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC, RingExit.IO_APIC),
+        *(RingExit.SET_ALARM, RingExit.CANCEL_ALARM),
     }
 )
 
 
-class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
+class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions, TimeDecisions):
     """The guest's kernel at CPL 1, its programs at CPL 3, a monitor beneath that it can't touch, and this to decide.
 
     Attributes:
@@ -69,6 +72,7 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions):
     """
 
     deprivileges = True
+    offers = frozenset(Call(number) for number in range(Call.GetCycleFrequency, Call.WallclockUpdated + 1))
     quiet: frozenset[RingExit] = _QUIET
     watch: Watch | None = None
 

@@ -74,6 +74,10 @@ EXITS: Final[dict[RingExit, CallShape]] = {
     RingExit.REFUSED: _shape("on_refused", _takes(address="eax", physical="ecx edx")),
     RingExit.UNKNOWN: _shape("on_unknown"),
     RingExit.END: _shape("on_end", _takes(reason="eax"), returns=False),
+    RingExit.SET_ALARM: _shape("on_set_alarm", _takes(flags="eax", expiry="edx ecx", period="s1 s2")),
+    RingExit.CANCEL_ALARM: _shape("on_cancel_alarm", _takes(counter="eax"), _takes(armed="eax")),
+    RingExit.WALLCLOCK: _shape("on_wallclock", _takes(real="eax edx"), _takes(time="eax edx")),
+    RingExit.WALLCLOCK_SET: _shape("on_wallclock_set", _takes(real="eax edx"), _takes(updated="eax")),
     RingExit.RDPMC: _shape("on_rdpmc", _takes(counter="ecx"), _takes(value="eax edx")),
 }
 """Exits that Python can be asked about, and how. The others are too many, or there is nothing to decide."""

@@ -61,7 +61,8 @@ def place(link: Link, memory: int) -> None:
         init_pae=heads[1].init,
         get_reloc_pae=heads[1].get_reloc,
         physical_bits=0,
-        unused=bytes(24),
+        frequency=0,
+        unused=bytes(16),
         modes=bytes(wire.RING_EXITS),
         shadow=bytes(128),
     )
