@@ -184,7 +184,7 @@ static inline u64 rdtsc(void)
 }
 
 /* entry.S */
-extern const u8 vector_entries[], ring_sysenter[], ring_double_fault[];
+extern const u8 vector_entries[], interrupt_entries[], ring_sysenter[], ring_double_fault[];
 extern u8 bss_start[], bss_end[];
 struct fix {
     u32 instruction, target;
@@ -290,7 +290,8 @@ u32 set_cr4(u32 value);
 u32 set_dr(u32 number, u32 value);
 u32 get_dr(u32 number);
 void halt(frame_t *frame);
-u32 guest_iret(frame_t *frame, u32 stack);
+u32 guest_iret(frame_t *frame, u32 stack);    /* 1 = done */
+void call_iret(frame_t *frame);
 
 /* brain.c */
 struct question {
