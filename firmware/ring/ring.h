@@ -22,7 +22,7 @@
  * frames. An emulator's TLB has a place for each page by the low bits of its number: what is used together should differ there,
  * and lie in few pages. */
 #define RING_CPU RING_AT(VMI_RING_PRIVATE_OFFSET)
-#define RING_AREA (RING_CPU + 0x10000)
+#define RING_AREA (RING_CPU + 0x18000)
 #define RING_ALIAS (RING_CPU + 0x30000)
 #define RING_APIC (RING_CPU + 0x40000)
 #define RING_IO_APIC (RING_CPU + 0x41000)
