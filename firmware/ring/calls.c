@@ -78,14 +78,6 @@ static u32 page_tables(frame_t *frame, u32 number)
             shadow_release_page(cpu_->number, question.eax);
         return 1;
     }
-    case VMI_CALL_InvalPage:
-        count_exit(VMI_RING_EXIT_FLUSH);
-        shadow_inval(cpu_->number, frame->eax);
-        return 1;
-    case VMI_CALL_FlushTLB:
-        count_exit(VMI_RING_EXIT_FLUSH);
-        shadow_flush(cpu_->number);
-        return 1;
     case VMI_CALL_SetLinearMapping:
         if (frame->eax < 4) {
             u32 *map = (u32 *)SHARED(maps) + 3 * frame->eax, pages = frame->ecx;
@@ -306,12 +298,6 @@ static u32 control(frame_t *frame, u32 number)
     case VMI_CALL_GetCR4:
         frame->eax = shared_->cr4;
         return 1;
-    case VMI_CALL_SetLazyMode:
-        count_exit(VMI_RING_EXIT_SET_ROOT);
-        shared_->lazy = frame->eax;
-        if (frame->eax != 2 && shared_->deferred)
-            apply_deferred();
-        return 1;
     default:
         return 0;
     }
@@ -340,14 +326,6 @@ static u32 flow(frame_t *frame, u32 number)
             general_protection(frame, 0);
         return 1;
     }
-    case VMI_CALL_IRET:
-        count_exit(VMI_RING_EXIT_IRET);
-        if (!guest_iret(frame, frame->esp + 4)) {
-            frame->esp += 4;
-            frame->eip = (u32)iret_instruction;
-            general_protection(frame, 0);
-        }
-        return 1;
     case VMI_CALL_Halt:
         count_exit(VMI_RING_EXIT_HALT);
         halt(frame);
@@ -427,6 +405,15 @@ static u32 ports(frame_t *frame, u32 number)
     return 1;
 }
 
+/* All calls but those that ring_call does itself. */
+static __attribute__((noinline)) void less_frequent(frame_t *frame, u32 number)
+{
+    if (flow(frame, number) || page_tables(frame, number) || control(frame, number) || tables(frame, number) ||
+        machine_registers(frame, number) || machine(frame, number) || time_call(frame, number))
+        return;
+    ports(frame, number);
+}
+
 /* In: the frame of a call; its number is in `vector`. */
 void ring_call(frame_t *frame)
 {
@@ -440,8 +427,25 @@ void ring_call(frame_t *frame)
         if (mode != VMI_WIRE_MODE_NATIVE && call_mode(frame, number, mode))
             return;
     }
-    if (flow(frame, number) || page_tables(frame, number) || control(frame, number) || tables(frame, number) ||
-        machine_registers(frame, number) || machine(frame, number) || time_call(frame, number))
+    switch (number) {
+    case VMI_CALL_IRET:
+        call_iret(frame);
         return;
-    ports(frame, number);
+    case VMI_CALL_SetLazyMode:
+        count_exit(VMI_RING_EXIT_SET_ROOT);
+        shared_->lazy = frame->eax;
+        if (frame->eax != 2 && shared_->deferred)
+            apply_deferred();
+        return;
+    case VMI_CALL_InvalPage:
+        count_exit(VMI_RING_EXIT_FLUSH);
+        shadow_inval(cpu_->number, frame->eax);
+        return;
+    case VMI_CALL_FlushTLB:
+        count_exit(VMI_RING_EXIT_FLUSH);
+        shadow_flush(cpu_->number);
+        return;
+    default:
+        less_frequent(frame, number);
+    }
 }

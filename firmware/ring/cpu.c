@@ -192,8 +192,8 @@ void halt(frame_t *frame)
     asm goto("1: movl (%1), %0; .pushsection .fix, \"a\", @progbits; .long 1b, %l2; .popsection"                          \
              : "=r"(value) : "r"(address) : "memory" : failed)
 
-/* In: linear address of the guest's own frame. 1 = done, 0 = it is no frame to return to. */
-u32 guest_iret(frame_t *frame, u32 stack)
+/* In: linear address of the guest's own frame. 1 = done but for the queue, 0 = it is no frame to return to. */
+static inline __attribute__((always_inline)) u32 take_frame(frame_t *frame, u32 stack)
 {
     u32 eip, cs, eflags, esp = stack + 12, ss = frame->ss, ring;
 
@@ -217,8 +217,6 @@ u32 guest_iret(frame_t *frame, u32 stack)
     }
     if (!is_code(cs, ring) || ring == 2)
         return 0;
-    if (ring == 3 && shared_->count)
-        shadow_drain(cpu_->number);
     frame->esp = esp;
     frame->ss = ss & 0xffff;
     frame->eip = eip;
@@ -230,4 +228,31 @@ u32 guest_iret(frame_t *frame, u32 stack)
     return 1;
 failed:
     return 0;
+}
+
+static inline void drain_for_user(const frame_t *frame)
+{
+    if ((frame->cs & 3) == 3 && shared_->count)
+        shadow_drain(cpu_->number);
+}
+
+u32 guest_iret(frame_t *frame, u32 stack)
+{
+    if (!take_frame(frame, stack))
+        return 0;
+    drain_for_user(frame);
+    return 1;
+}
+
+/* The call. An emulator looks up where each return leads: the common way ends in jumps. */
+void call_iret(frame_t *frame)
+{
+    count_exit(VMI_RING_EXIT_IRET);
+    if (take_frame(frame, frame->esp + 4)) {
+        drain_for_user(frame);
+    } else {
+        frame->esp += 4;
+        frame->eip = (u32)iret_instruction;
+        general_protection(frame, 0);
+    }
 }

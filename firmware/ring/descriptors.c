@@ -212,7 +212,7 @@ static u32 is_code_at(u32 selector, u32 offset)
 void write_gate(u32 vector, struct descriptor d)
 {
     u32 dpl = DPL(d), type = d.high & 0x1f00, selector = (d.low >> 16 & ~3u) | 1, offset = (d.low & 0xffff) | (d.high & 0xffff0000);
-    u32 entry = (u32)vector_entries + (vector < 32 ? vector * 16 : 512 + (vector - 32) * 8);
+    u32 entry = vector < 32 ? (u32)vector_entries + vector * 16 : (u32)interrupt_entries + (vector - 32) * 8;
 
     vector &= 0xff;
     *gate_of(vector) = d;
@@ -242,7 +242,7 @@ void load_idt(u32 base, u32 limit)
 void set_kernel_stack(u32 selector, u32 esp)
 {
     selector = (selector & 0xfffc) | 1;
-    real_tss->ss1 = stack_selector(selector, 1) ? selector : 0;
+    real_tss->ss1 = is_stack(selector, 1) ? selector : 0;
     real_tss->esp1 = esp <= VMI_WIRE_BASE ? esp : 0x1000; /* no push by the CPU itself into our memory */
 }
 

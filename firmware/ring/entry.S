@@ -24,8 +24,8 @@ name:
 
     .section .text.entry, "ax", @progbits
 
-/* One entry for each vector, ENTRY_SIZE apart. In: hardware's frame. Out: to trap_common with error code and vector pushed.
- * Interrupts push their number less 256, in one byte of code. */
+/* One entry for each exception, ENTRY_SIZE apart. In: hardware's frame. Out: to trap_common with error code and vector pushed.
+ * Interrupts push their number less 256, in one byte of code; they are not in the page of what is used all the time. */
     .balign ENTRY_SIZE
     .globl vector_entries
 vector_entries:
@@ -49,6 +49,11 @@ vector_entries:
     .endif
     .set vector, vector + 1
     .endr
+
+    .pushsection .text.interrupts, "ax", @progbits
+    .balign ENTRY_SIZE
+    .globl interrupt_entries
+interrupt_entries:
     .rept 224
     .balign ENTRY_SIZE / 2, 0x90
     .byte 0x6a, vector                  /* pushl $(signed) vector */
@@ -56,6 +61,7 @@ vector_entries:
     .long interrupt_common - . - 4
     .set vector, vector + 1
     .endr
+    .popsection
 
 /* In: vector, error code, hardware's frame; or no error code, if a guest has had a device interrupt by such a vector. Then the
  * stack of one that comes from the guest is shorter than else, and of one that comes from the monitor begins with our EIP. Such
@@ -92,8 +98,10 @@ interrupt_common:
     movl $0, %ss:4(%esp)                /* the error code's place */
     andl $0xff, (%esp)
 
-/* In: vector, error code, hardware's frame; from the guest or from the monitor itself, which has no ESP and SS there. */
-    .balign 16
+/* In: vector, error code, hardware's frame; from the guest or from the monitor itself, which has no ESP and SS there.
+ * Aligned so that the blocks here that an emulator looks up, by bits 0-5 xor 6-11 of their address, do not displace each
+ * other: vector_entries + 0xe0, ring_gate, trap_exit, and what follows each load of DS. */
+    .balign 64
 trap_common:
     pushal
     pushl %ds
@@ -142,8 +150,8 @@ FUNCTION(ring_gate)
     jnz 2f
 1:  cld
     movl %esp, %eax
-    call ring_call
-    jmp trap_exit
+    pushl $trap_exit
+    jmp ring_call
 2:  pushl $EFLAGS_FIXED                 /* a call gate keeps all flags: NT would make our IRET a task's end */
     popfl
     jmp 1b

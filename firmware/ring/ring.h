@@ -22,7 +22,7 @@
  * frames. An emulator's TLB has a place for each page by the low bits of its number: what is used together should differ there,
  * and lie in few pages. */
 #define RING_CPU RING_AT(VMI_RING_PRIVATE_OFFSET)
-#define RING_AREA (RING_CPU + 0x20000)
+#define RING_AREA (RING_CPU + 0x18000)
 #define RING_ALIAS (RING_CPU + 0x30000)
 #define RING_APIC (RING_CPU + 0x40000)
 #define RING_IO_APIC (RING_CPU + 0x41000)
@@ -189,7 +189,7 @@ static inline u64 rdtsc(void)
 }
 
 /* entry.S */
-extern const u8 vector_entries[], ring_sysenter[], ring_double_fault[];
+extern const u8 vector_entries[], interrupt_entries[], ring_sysenter[], ring_double_fault[];
 extern u8 bss_start[], bss_end[];
 struct fix {
     u32 instruction, target;
@@ -313,7 +313,8 @@ u32 set_cr4(u32 value);
 u32 set_dr(u32 number, u32 value);
 u32 get_dr(u32 number);
 void halt(frame_t *frame);
-u32 guest_iret(frame_t *frame, u32 stack);
+u32 guest_iret(frame_t *frame, u32 stack);    /* 1 = done */
+void call_iret(frame_t *frame);
 
 /* brain.c */
 struct question {

@@ -6,17 +6,10 @@
  */
 #include "shadow_inner.h"
 
-void shadow_lock(u32 cpu)
+void shadow_wait(u32 cpu)
 {
-    if (shadow.config.cpus > 1)
-        while (__sync_lock_test_and_set(&shadow.lock, 1))
-            relax(cpu);
-}
-
-void shadow_unlock(void)
-{
-    if (shadow.config.cpus > 1)
-        __sync_lock_release(&shadow.lock);
+    while (__sync_lock_test_and_set(&shadow.lock, 1))
+        relax(cpu);
 }
 
 /* Make the entry of a shadow table what the guest's entry allows. */
@@ -71,35 +64,39 @@ void shadow_sync_slot(u32 cpu, u32 directory, u32 slot, u32 make)
         link_cut(cpu, directory, slot);
 }
 
-static inline __attribute__((always_inline)) void sync_one(u32 cpu, u32 index, u32 slot)
-{
-    struct shadow_page *page = page_of(index);
-    if (page->kind == TABLE)
-        sync_leaf(cpu, index, slot);
-    else if (has_slots(page->kind))
-        shadow_sync_slot(cpu, index, slot, page->pins);
-}
-
-/* An entry of the guest's has changed: bring all shadows of its frame up to date; mostly it has one. Making a table may
- * evict others of the frame's shadows, so each is looked at again. */
-static void sync_entry(u32 cpu, u32 gpa)
+/* All shadows of a frame. Making a table may evict others of them, so each is looked at again. */
+static void sync_all(u32 cpu, u32 pfn, u32 slot)
 {
     u16 found[SHADOW_CPUS + 2];
-    u32 count = 0, pfn = gpa >> 12, slot = (gpa & 0xfff) / ENTRY_BYTES;
+    u32 count = 0;
+    for (u32 index = shadow.config.frame_table[pfn]; index && count < SHADOW_CPUS + 2; index = page_of(index)->next)
+        found[count++] = (u16)index;
+    for (u32 i = 0; i < count; i++) {
+        struct shadow_page *page = page_of(found[i]);
+        if (page->pfn != pfn)
+            continue;
+        if (page->kind == TABLE)
+            sync_leaf(cpu, found[i], slot);
+        else if (has_slots(page->kind))
+            shadow_sync_slot(cpu, found[i], slot, page->pins);
+    }
+}
+
+/* An entry of the guest's has changed: bring all shadows of its frame up to date; mostly it has one, of a table. */
+static inline __attribute__((always_inline)) void sync_entry(u32 cpu, u32 gpa)
+{
+    u32 pfn = gpa >> 12, slot = (gpa & 0xfff) / ENTRY_BYTES;
     if (pfn >= shadow.config.frames) {
         shadow.count->nonsense++;
         return;
     }
     u32 index = shadow.config.frame_table[pfn];
-    if (index && !page_of(index)->next) {
-        sync_one(cpu, index, slot);
+    if (!index)
         return;
-    }
-    for (; index && count < SHADOW_CPUS + 2; index = page_of(index)->next)
-        found[count++] = (u16)index;
-    for (u32 i = 0; i < count; i++)
-        if (page_of(found[i])->pfn == pfn)
-            sync_one(cpu, found[i], slot);
+    if (page_of(index)->kind == TABLE && !page_of(index)->next)
+        sync_leaf(cpu, index, slot);
+    else
+        sync_all(cpu, pfn, slot);
 }
 
 void shadow_drain_queue(u32 cpu)

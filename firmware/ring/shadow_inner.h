@@ -164,8 +164,17 @@ static inline u32 child_of(shadow_entry entry)
 }
 
 /* shadow.c; the lock is for shadow_root.c, which is the rest of what is called from outside */
-void shadow_lock(u32 cpu);
-void shadow_unlock(void);
+void shadow_wait(u32 cpu);
+static inline void shadow_lock(u32 cpu)
+{
+    if (shadow.config.cpus > 1)
+        shadow_wait(cpu);
+}
+static inline void shadow_unlock(void)
+{
+    if (shadow.config.cpus > 1)
+        __sync_lock_release(&shadow.lock);
+}
 void shadow_drain_queue(u32 cpu);
 static inline void shadow_drain_locked(u32 cpu)
 {
@@ -180,7 +189,13 @@ u32 pool_make(u32 cpu, u32 pfn, u32 kind);            /* 0 = no room */
 void pool_drop(u32 cpu, u32 index);                   /* unlinked both ways, zeroed, to the limbo; never if pinned */
 void pool_drop_frame(u32 cpu, u32 pfn);               /* all shadows of a frame; pinned ones are emptied */
 void pool_drop_all(u32 cpu);
-void pool_flushed(u32 cpu);                           /* this CPU's TLB was flushed just now */
+void pool_move_limbo(u32 cpu);
+static inline void pool_flushed(u32 cpu)              /* this CPU's TLB was flushed just now */
+{
+    shadow.stale &= ~(1u << cpu);
+    if (shadow.waiting | shadow.limbo_old | shadow.limbo_new)
+        pool_move_limbo(cpu);
+}
 void pool_reset(void);
 
 /* shadow_links.c */

@@ -83,10 +83,10 @@ static void to_free(u16 *list)
     }
 }
 
-void pool_flushed(u32 cpu)
+/* A CPU's TLB was flushed: what is in limbo comes a step nearer to its next use. */
+void pool_move_limbo(u32 cpu)
 {
     u32 self = 1u << cpu;
-    shadow.stale &= ~self;
     shadow.waiting &= ~self;
     if (shadow.waiting)
         return;

@@ -114,7 +114,7 @@ def ring(root: Path, pae: int) -> Program:
         script=f"firmware/ring/ring{'-pae' if pae else ''}.ld",
         includes=("firmware/include", "firmware/ring"),
         defines=(f"RING_PAE={pae}",),
-        flags=("-ffunction-sections", "-fomit-frame-pointer"),
+        flags=("-ffunction-sections", "-fomit-frame-pointer", "-fno-jump-tables"),
     )
 
 
