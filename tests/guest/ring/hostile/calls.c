@@ -39,7 +39,7 @@ static void gate_flags(void)
 /* Ring 3 has no gate: it is the kernel's. */
 static void gate_from_user(void)
 {
-	static const u8 code[] = { 0x6A, 0x11, 0x9A, 0, 0, 0, 0, 0x31, 0x0F, 0xCD, 0x80 }; /* push $17; lcall $0xF31, $0 */
+	static const u8 code[] = { 0x6A, 0x11, 0x9A, 0, 0, 0, 0, MONITOR_GATE & 0xFF, MONITOR_GATE >> 8, 0xCD, 0x80 }; /* push $17; lcall */
 	struct caught caught;
 
 	user_load(code, sizeof code);

@@ -202,7 +202,7 @@ static volatile u32 stack_selector_word;
 static void delayed(u32 vector)
 {
 	(void)vector;
-	asm volatile("movw %0, %%ss; lcall $0xF31, $0" ::"m"(stack_selector_word) : "memory");
+	asm volatile("movw %0, %%ss; " CALL_GATE ::"m"(stack_selector_word) : "memory");
 }
 
 static void delayed_interrupt(u32 vector)

@@ -120,7 +120,7 @@ gate_call:
 	movl $0xDEAD0002, %ecx
 	movl $0xDEAD0003, %ebx
 	pushl %eax
-	lcall $0xF31, $0
+	lcall $MONITOR_GATE, $0
 	addl $4, %esp
 	ret
 

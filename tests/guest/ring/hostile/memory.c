@@ -90,7 +90,7 @@ static void map_by_store(void)
 
 static void map_large(void)
 {
-	pde_t *pde = &kernel_root[TRY_VA >> PD_SHIFT];
+	pde_t *pde = pde_of(TRY_VA);
 
 	for (u32 offset = 0; offset < VMI_WIRE_SIZE; offset += 1 << PD_SHIFT) {
 		set_pde(pde, make_pte(MACHINE(offset) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS));
@@ -102,8 +102,8 @@ static void map_large(void)
 		flush_tlb_global();
 	}
 	/* begins in our memory and ends beyond it */
-	set_pde(pde, make_pte((memory_pages & ~1023u) - 1024, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
-	set_pde(pde, make_pte((MACHINE(0) >> PAGE_SHIFT) - 1024, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
+	set_pde(pde, make_pte((memory_pages & ~(PT_ENTRIES - 1)) - PT_ENTRIES, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
+	set_pde(pde, make_pte((MACHINE(0) >> PAGE_SHIFT) - PT_ENTRIES, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
 	set_pde(pde, 0);
 	flush_tlb_global();
 }
@@ -111,7 +111,7 @@ static void map_large(void)
 /* A table that lies in the device: whoever walks it believes the monitor's memory. */
 static void map_table(void)
 {
-	pde_t *pde = &kernel_root[TRY_VA >> PD_SHIFT];
+	pde_t *pde = pde_of(TRY_VA);
 
 	for (u32 i = 0; i < secret_count; i++) {
 		set_pde(pde, make_pte(MACHINE(secrets[i]) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_U | PTE_A));
@@ -125,25 +125,25 @@ static void map_table(void)
 /* A directory that is its own table, and tables that map themselves, changed through themselves. */
 static void map_itself(void)
 {
-	u32 root = virt_to_phys(kernel_root) >> PAGE_SHIFT, va = TRY_VA + (TRY_VA >> PD_SHIFT) * PAGE_SIZE;
+	u32 root = virt_to_phys(directory_of(TRY_VA)) >> PAGE_SHIFT, va = TRY_VA + SLOT_OF(TRY_VA) * PAGE_SIZE;
 	volatile pte_t *window = POINTER(volatile pte_t, va);
 	struct caught caught;
 
-	set_pde(&kernel_root[TRY_VA >> PD_SHIFT], make_pte(root, PTE_P | PTE_W | PTE_A | PTE_D));
+	set_pde(pde_of(TRY_VA), make_pte(root, PTE_P | PTE_W | PTE_A | PTE_D));
 	for (u32 i = 0; i < secret_count; i++) {
 		caught = try(read_word, va);
 		held("itself", caught, false);
 		if (caught.vector != NONE)
 			break;
-		window[(TRY_VA >> PD_SHIFT) + 1] = EVIL(secrets[i]) | PTE_PS;
+		window[SLOT_OF(TRY_VA) + 1] = EVIL(secrets[i]) | PTE_PS;
 		touch("itself-large", TRY_VA + (1 << PD_SHIFT));
-		window[(TRY_VA >> PD_SHIFT) + 1] = EVIL(secrets[i]);
+		window[SLOT_OF(TRY_VA) + 1] = EVIL(secrets[i]);
 		flush_tlb();
 		touch("itself-table", TRY_VA + (1 << PD_SHIFT));
-		window[(TRY_VA >> PD_SHIFT) + 1] = 0;
+		window[SLOT_OF(TRY_VA) + 1] = 0;
 		flush_tlb();
 	}
-	set_pde(&kernel_root[TRY_VA >> PD_SHIFT], 0);
+	set_pde(pde_of(TRY_VA), 0);
 	flush_tlb();
 }
 
@@ -154,7 +154,7 @@ static void map_hole(void)
 	u32 own = virt_to_phys(table) >> PAGE_SHIFT;
 
 	for (u32 va = HOLE; va != 0; va += 1 << PD_SHIFT) {
-		pde_t *pde = &kernel_root[va >> PD_SHIFT], before = *pde;
+		pde_t *pde = pde_of(va), before = *pde;
 
 		set_pde(pde, make_pte(own, PTE_P | PTE_W | PTE_U | PTE_A));
 		flush_tlb_global();

@@ -131,7 +131,7 @@ static const struct {
 	{ "call-gate", MONITOR_CS << 16, 0xFF00EC00 },
 	{ "call-gate-own", KERNEL_CS << 16, 0xC000EC00 },
 	{ "call-gate-16", MONITOR_CS << 16, 0x0000E400 },
-	{ "task-gate", 0xF20 << 16, 0x0000E500 },
+	{ "task-gate", MONITOR_TASK << 16, 0x0000E500 },
 	{ "tss", 0x00000067, 0xC0008900 },
 	{ "tss-busy", 0x00000067, 0xC0008B00 },
 	{ "tss-16", 0x0000002B, 0xC0008100 },
@@ -193,7 +193,7 @@ static void random_descriptors(void)
 /* The monitor's own entries, by their selectors, and tables that lie where they must not. */
 static void monitor_selectors(void)
 {
-	for (u32 selector = 480 * 8; selector < 512 * 8; selector += 8) {
+	for (u32 selector = MONITOR_FIRST * 8; selector <= MONITOR_LAST * 8; selector += 8) {
 		struct caught caught = try(load_gs, selector);
 
 		held("load", caught, caught.vector == NONE);
@@ -208,9 +208,9 @@ static void monitor_selectors(void)
 		held("jump", try(far_jump, selector), level() == 0);
 	}
 	held("beyond", try(load_gs, 0xFFF8), false);
-	for (u32 index = 480; index < 0x10001; index = index < 512 ? index + 1 : index * 2)
+	for (u32 index = MONITOR_FIRST; index < 0x10001; index = index <= MONITOR_LAST ? index + 1 : index * 2)
 		write_gdt_entry(this_cpu()->gdt, index, FLAT_LOW, DESC_CODE32);
-	held("written", try(far_return, 490 * 8), level() == 0);
+	held("written", try(far_return, (MONITOR_FIRST + 10) * 8), level() == 0);
 }
 
 static void load_wild_gdt(u32 base)
