@@ -59,6 +59,7 @@ MAPS = (
     Way("announce", 9),
     Way("update-wild", 39),
     Way("window", 15, 15),
+    Way("write-protection", 72, 40),
     *(Way(f"map-root which={root}", ends=("ROOT", "STACK")) for root in (0, 1, 2, 3, 4, 8, 9, 10, 11, 12)),
 )
 SEGMENTS = (
