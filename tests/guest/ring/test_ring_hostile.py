@@ -9,7 +9,7 @@ that reason. Descriptors are looked at all the same: LAR and LSL tell what stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from openvmi.errors import ExitCode
 from openvmi.hypervisor.ring import Ring
 from openvmi.hypervisor.session import Session
 from openvmi.images import RING_PAYLOADS, path
+from openvmi.machine import Nic
 
 LIMIT = 20
 TEXT = 0x4000
@@ -235,6 +236,24 @@ def test_races_from_a_second_cpu(kernel: Path, way: Way) -> None:
 @pytest.mark.parametrize("way", PAE, ids=lambda way: way.name)
 def test_page_tables_of_three_levels(hostile_pae: Path, way: Way) -> None:
     judge(hostile_pae, way)
+
+
+def test_devices_do_not_write_memory(hostile: Path) -> None:
+    told_user: list[str] = []
+    request = Request(kernel=str(hostile), hypervisor="ring", append="try=devices", accel="tcg", timeout=LIMIT)
+    config = replace(configure(request), nics=(Nic(),), extra_args=("-device", "nec-usb-xhci", "-device", "rtl8139"))
+    with Session(Ring(), config, warn=told_user.append) as session:
+        outcome = session.wait()
+        info = told(session)
+        assert "leak" not in info, info["leak"]
+        assert outcome.exit_code == ExitCode.OK, outcome.reason
+        assert len(info["null"]) >= 2, "there are messages to be hidden"
+        assert all(int(line.split()[1], 16) & 0xFF == 0 for line in info["null"])
+    assert [line.split(" writes")[0].split(" may")[0] for line in told_user] == [
+        "a virtio network card",
+        "nec-usb-xhci",
+        "rtl8139",
+    ]
 
 
 class Careless(Ring):

@@ -3,7 +3,7 @@
 """Control registers: what the guest may write, what it then reads, and what the CPU has (Intel SDM 3A, 2.5).
 
 The interface lets features be turned on, never off again. What ``ring`` is built on stays as it is: paging, protection,
-and the width of page tables; write protection at CPL 1 (the window is read-only for the guest by it) in the CPU, while the
+and the width of page tables. Write protection stays on in the CPU (the window is read-only for CPL 1 by it), while the
 shadows are made as if it had what the guest wrote.
 """
 
