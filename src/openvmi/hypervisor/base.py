@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from .. import images
@@ -13,7 +13,7 @@ from ..abi.wire import Mode
 from ._generated_calls import SHAPES, Calls, CallShape
 
 if TYPE_CHECKING:
-    from ..machine import Machine, Outcome
+    from ..machine import Machine, MachineConfig, Outcome
     from .guest import Guest
     from .handlers import Handler
     from .link import Link
@@ -42,6 +42,11 @@ class Hypervisor(Calls):
     link: Link | None = None
     guest: Guest | None = None
     debugger: Callable[[Vcpu | None], None] | None = None
+
+    def cautions(self, config: MachineConfig) -> Iterable[str]:
+        """Return what the user must be told about a machine before it starts: warnings, a line each."""
+        del config
+        return ()
 
     def started(self, machine: Machine) -> None:
         """The machine runs, and this hypervisor has not been asked anything yet; an exception is the end of it."""

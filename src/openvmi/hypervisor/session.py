@@ -133,6 +133,8 @@ class Session:
 
     def start(self) -> None:
         """Switch the machine on; errors as :meth:`openvmi.machine.Machine.start`."""
+        for caution in self._first.cautions(self.machine.config):
+            self._warn(caution)
         self.machine.start()
         link = self.link
         self._pipe = os.pipe()

@@ -16,6 +16,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("hostile"))
 
 
+@pytest.fixture(scope="session")
+def hostile_pae(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("hostile"), pae=True)
+
+
 @pytest.fixture(autouse=True)
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Consoles of guests that end badly are kept with the test's other files."""

@@ -9,7 +9,7 @@ that reason. Descriptors are looked at all the same: LAR and LSL tell what stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from openvmi.errors import ExitCode
 from openvmi.hypervisor.ring import Ring
 from openvmi.hypervisor.session import Session
 from openvmi.images import RING_PAYLOADS, path
+from openvmi.machine import Nic
 
 LIMIT = 20
 TEXT = 0x4000
@@ -36,6 +37,7 @@ class Way:
         faults: the fewest of them that must have been answered by a fault.
         ends: the reasons for which it may be ended instead; empty if it must live.
         cpus: of the machine.
+        model: of its CPU.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Way:
     faults: int = 0
     ends: tuple[str, ...] = ()
     cpus: int = 1
+    model: str = "qemu32"
 
 
 MAPS = (
@@ -57,6 +60,7 @@ MAPS = (
     Way("announce", 9),
     Way("update-wild", 39),
     Way("window", 15, 15),
+    Way("write-protection", 72, 40),
     *(Way(f"map-root which={root}", ends=("ROOT", "STACK")) for root in (0, 1, 2, 3, 4, 8, 9, 10, 11, 12)),
 )
 SEGMENTS = (
@@ -122,11 +126,27 @@ RACES = (
     Way("race-pic", 2000, cpus=2),
 )
 
+PAE = (
+    Way("pae-reserved", 400, 400),
+    *(Way(f"pae-random seed={seed}", 4000, 1000) for seed in range(1, 5)),
+    Way("pae-pointers", 300, 300),
+    # PWT, PCD and what software may have; then what hardware refuses, and frames that are not there
+    *(Way(f"pae-bad-pointer which={bit}", 1, 1, ("ROOT",)) for bit in (1, 2, 6, 7, 8, 32, 35, 36, 51, 62, 63)),
+    Way("pae-no-execute", 3, 3, model="qemu32,+nx"),
+    Way("race-torn", 20000, 100, cpus=2),
+)
+
 
 def attempt(kernel: Path, way: Way, hypervisor: Ring | None = None) -> tuple[Session, Ring]:
     ring = hypervisor or Ring()
     request = Request(
-        kernel=str(kernel), hypervisor="ring", append=f"try={way.name}", cpus=way.cpus, accel="tcg", timeout=LIMIT
+        kernel=str(kernel),
+        hypervisor="ring",
+        append=f"try={way.name}",
+        cpus=way.cpus,
+        cpu_model=way.model,
+        accel="tcg",
+        timeout=LIMIT,
     )
     return Session(ring, configure(request)), ring
 
@@ -141,9 +161,18 @@ def told(session: Session) -> dict[str, list[str]]:
 
 def is_whole(session: Session) -> bool:
     """Say whether the monitor's code is as it was."""
-    room = wire.RING_STUBS_PAE_OFFSET - wire.WIRE_CODE_OFFSET
-    code = path(RING_PAYLOADS[0]).read_bytes()[room : room + TEXT]
-    return session.link.bytes[wire.RING_IMAGE_OFFSET : wire.RING_IMAGE_OFFSET + len(code)] == code
+    room, pae = wire.RING_STUBS_PAE_OFFSET - wire.WIRE_CODE_OFFSET, session.link.pae
+    code = path(RING_PAYLOADS[pae]).read_bytes()[room : room + TEXT]
+    at = wire.RING_IMAGE_PAE_OFFSET if pae else wire.RING_IMAGE_OFFSET
+    return session.link.bytes[at : at + len(code)] == code
+
+
+@pytest.fixture(params=("legacy", "pae"))
+def kernel(request: pytest.FixtureRequest) -> Path:
+    """The hostile kernel, of either width of page tables."""
+    name: str = {"legacy": "hostile", "pae": "hostile_pae"}[request.param]
+    built: Path = request.getfixturevalue(name)
+    return built
 
 
 def judge(kernel: Path, way: Way) -> None:
@@ -170,38 +199,61 @@ def judge(kernel: Path, way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", MAPS, ids=lambda way: way.name)
-def test_page_tables(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_page_tables(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
 
 
 @pytest.mark.parametrize("way", SEGMENTS, ids=lambda way: way.name)
-def test_descriptors(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_descriptors(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
 
 
 @pytest.mark.parametrize("way", STACKS, ids=lambda way: way.name)
-def test_stacks(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_stacks(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
 
 
 @pytest.mark.parametrize("way", FLOW, ids=lambda way: way.name)
-def test_ways_in_and_out(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_ways_in_and_out(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
 
 
 @pytest.mark.parametrize("way", DEVICES, ids=lambda way: way.name)
-def test_devices_and_registers(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_devices_and_registers(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
 
 
 @pytest.mark.parametrize("way", CALLS, ids=lambda way: way.name)
-def test_calls(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_calls(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
 
 
 @pytest.mark.parametrize("way", RACES, ids=lambda way: way.name)
-def test_races_from_a_second_cpu(hostile: Path, way: Way) -> None:
-    judge(hostile, way)
+def test_races_from_a_second_cpu(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
+
+
+@pytest.mark.parametrize("way", PAE, ids=lambda way: way.name)
+def test_page_tables_of_three_levels(hostile_pae: Path, way: Way) -> None:
+    judge(hostile_pae, way)
+
+
+def test_devices_do_not_write_memory(hostile: Path) -> None:
+    told_user: list[str] = []
+    request = Request(kernel=str(hostile), hypervisor="ring", append="try=devices", accel="tcg", timeout=LIMIT)
+    config = replace(configure(request), nics=(Nic(),), extra_args=("-device", "nec-usb-xhci", "-device", "rtl8139"))
+    with Session(Ring(), config, warn=told_user.append) as session:
+        outcome = session.wait()
+        info = told(session)
+        assert "leak" not in info, info["leak"]
+        assert outcome.exit_code == ExitCode.OK, outcome.reason
+        assert len(info["null"]) >= 2, "there are messages to be hidden"
+        assert all(int(line.split()[1], 16) & 0xFF == 0 for line in info["null"])
+    assert [line.split(" writes")[0].split(" may")[0] for line in told_user] == [
+        "a virtio network card",
+        "nec-usb-xhci",
+        "rtl8139",
+    ]
 
 
 class Careless(Ring):

@@ -102,7 +102,8 @@ def test_ports(asked: Asked) -> None:
 
 def test_control_registers(asked: Asked) -> None:
     assert asked.ask(RingExit.WRITE_CR, ecx=0, eax=0x8005003B)[0] == Action.CONTINUE
-    action, box = asked.ask(RingExit.WRITE_CR, ecx=0, eax=0x8004003B)
+    assert asked.ask(RingExit.WRITE_CR, ecx=0, eax=0x8004003B)[0] == Action.CONTINUE, "WP is its own"
+    action, box = asked.ask(RingExit.WRITE_CR, ecx=0, eax=0x0005003B)
     assert (action, box["eax"]) == (Action.CHANGED, 0x8005003B)
     assert asked.ask(RingExit.WRITE_CR, ecx=4, eax=0x2000)[0] == RingAction.FAULT
     assert asked.ask(RingExit.WRITE_CR, ecx=4, eax=0x20)[0] == RingAction.FAULT

@@ -49,6 +49,7 @@ def test_cr0_on_the_cpu_always_protects(wanted: int) -> None:
         assert found.hardware & (CR0_PE | CR0_PG | CR0_WP) == CR0_PE | CR0_PG | CR0_WP
         assert not found.hardware & (CR0_CD | CR0_NW)
         assert found.hardware & CR0_TS == wanted & CR0_TS
+        assert found.view & CR0_WP == wanted & CR0_WP
 
 
 def test_cr0_reads_as_linux_writes_it() -> None:

@@ -8,7 +8,7 @@ free of any machine. A subclass overrides one to decide otherwise, or looks on a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ...abi import Call
@@ -24,6 +24,7 @@ from ...abi.wire import (
     RingInfo,
     RingRefusal,
 )
+from .cautions import cautions
 from .cpu import CpuDecisions
 from .devices import DeviceDecisions
 from .exits import EXITS, exit_handlers
@@ -34,6 +35,7 @@ from .tables import TableDecisions
 from .timing import TimeDecisions
 
 if TYPE_CHECKING:
+    from ...machine import MachineConfig
     from .._generated_calls import CallShape
     from ..handlers import Handler
     from ..link import Link
@@ -94,6 +96,10 @@ class Ring(CpuDecisions, DeviceDecisions, TableDecisions, LifeDecisions, TimeDec
         modes, ports = self.exit_modes(), self.ports.asked()
         link.bytes[_MODES : _MODES + len(modes)] = modes
         link.bytes[RING_PORTS_OFFSET : RING_PORTS_OFFSET + len(ports)] = ports
+
+    def cautions(self, config: MachineConfig) -> Iterable[str]:
+        """Return what in the machine weakens the boundary: devices that write memory by themselves."""
+        return cautions(config, self.masters)
 
     def unasked(self) -> Ring:
         """Ask nothing, and return this: a guest that waits for answers executes instructions while it does."""

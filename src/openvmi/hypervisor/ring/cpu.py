@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ...abi.wire import RING_CPU_SHARED, RING_CPU_SIZE, RING_CPUS_OFFSET, RingShared
@@ -24,7 +25,8 @@ class CpuDecisions(Kept):
     def on_cpuid(self, vcpu: Vcpu, leaf: int, subleaf: int, a: int, b: int, c: int, d: int) -> Decision:  # noqa: PLR0913, PLR0917 - the instruction's
         """CPUID, as a call: ``a`` to ``d`` is what the CPU says. Answered with ``Value(a, more={"b": ...})``."""
         del vcpu
-        told = features.mask(leaf, subleaf, Leaf(a, b, c, d), self.features)
+        offered = replace(self.features, no_execute=self._wide())
+        told = features.mask(leaf, subleaf, Leaf(a, b, c, d), offered)
         return Value(told.a, more={"b": told.b, "c": told.c, "d": told.d})
 
     def on_rdmsr(self, vcpu: Vcpu, index: int) -> Decision:
@@ -36,6 +38,7 @@ class CpuDecisions(Kept):
 
     def on_wrmsr(self, vcpu: Vcpu, index: int, value: int) -> Decision:
         """WRMSR of 64 bits. None: taken by the monitor, which has SYSENTER's three and EFER's no-execute bit."""
+        self.msrs[vcpu.index].no_execute = self._wide()
         fault = self.msrs[vcpu.index].write(index, value)
         if fault is not None:
             return fault
@@ -75,6 +78,10 @@ class CpuDecisions(Kept):
         self.debug[vcpu.index] = seen
         given = seen.hardware(TOP).read(number)
         return given if isinstance(given, Fault) else None if given == value else Continue(value=given)
+
+    def _wide(self) -> bool:
+        """Return whether the guest's page tables have three levels: entries of 32 bits have no place for no-execute."""
+        return self.link is not None and self.link.pae
 
     def _cr4(self, cpu: int) -> int:
         """Return what the guest has in CR4; the page may say anything, but not about the width of page tables."""

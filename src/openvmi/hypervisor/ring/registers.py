@@ -3,7 +3,8 @@
 """Control registers: what the guest may write, what it then reads, and what the CPU has (Intel SDM 3A, 2.5).
 
 The interface lets features be turned on, never off again. What ``ring`` is built on stays as it is: paging, protection,
-write protection at CPL 1 (the window is read-only for the guest by it), and the width of page tables.
+and the width of page tables. Write protection stays on in the CPU (the window is read-only for CPL 1 by it), while the
+shadows are made as if it had what the guest wrote.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ CR0_AM: Final = 1 << 18
 CR0_NW: Final = 1 << 29
 CR0_CD: Final = 1 << 30
 CR0_PG: Final = 1 << 31
-_CR0_ALWAYS: Final = CR0_PE | CR0_ET | CR0_WP | CR0_PG
+_CR0_ALWAYS: Final = CR0_PE | CR0_ET | CR0_PG
 _CR0_ON_THE_CPU: Final = CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_AM
-_CR0_KNOWN: Final = _CR0_ALWAYS | _CR0_ON_THE_CPU | CR0_NW | CR0_CD
+_CR0_KNOWN: Final = _CR0_ALWAYS | _CR0_ON_THE_CPU | CR0_WP | CR0_NW | CR0_CD
 
 CR4_VME: Final = 1 << 0
 CR4_PVI: Final = 1 << 1
@@ -64,15 +65,16 @@ def cr0(wanted: int) -> Control | Fault:
     """Decide about a write of ``wanted`` to CR0.
 
     Returns:
-        What becomes of it: PG, PE and WP stay set whatever is written, since a kernel of this interface can't turn
-        features off; caches stay on. A fault for what hardware never takes.
+        What becomes of it: PG and PE stay set whatever is written, since a kernel of this interface can't turn features
+        off; caches stay on. WP is the guest's in what its page tables mean, and always set in the CPU. A fault for what
+        hardware never takes.
     """
     if wanted & CR0_PG and not wanted & CR0_PE:
         return protection("paging without protection")
     if wanted & CR0_NW and not wanted & CR0_CD:
         return protection("NW without CD")
     now = wanted & _CR0_KNOWN | _CR0_ALWAYS
-    return Control(now & ~(CR0_CD | CR0_NW), now)
+    return Control(now & ~(CR0_CD | CR0_NW) | CR0_WP, now)
 
 
 def cr4(view: int, wanted: int, offered: int = _CR4_IN_VIEW) -> Control | Fault:

@@ -197,7 +197,57 @@ static void take_out(void)
 	held("sleep", none, false);
 }
 
+#define PCI_LIST 0x100000
+
+static u32 pci_read(u32 address)
+{
+	outl(address, 0xCF8);
+	return inl(0xCFC);
+}
+
+static void pci_write(u32 address, u32 value)
+{
+	outl(address, 0xCF8);
+	outl(value, 0xCFC);
+}
+
+/* One capability: none is for messages, and what hides such a one can't be written. */
+static void capability(u32 function, u32 at)
+{
+	u32 head = pci_read(function | at);
+	struct caught caught = { .vector = head & 0xFF };
+
+	held("capability", caught, (head & 0xFF) == 5 || (head & 0xFF) == 0x11);
+	if ((head & 0xFF) != 0)
+		return;
+	result("info null %x %x", function, head);
+	for (u32 i = 0; i < 12; i += 4)
+		pci_write(function | (at + i), 0xFFFFFFFF);
+	outl(function | at, 0xCF8);
+	outb(0x80, 0xCFF);
+	outw(0x8000, 0xCFE);
+	held("capability-written", caught, pci_read(function | at) != head);
+}
+
+/* What is there for devices to write memory with: messages, and what the BIOS has left on. */
+static void devices(void)
+{
+	for (u32 function = 0x80000000; function < 0x80010000; function += 0x100) {
+		u32 command = pci_read(function | 4);
+		bool virtio = (pci_read(function) & 0xFFFF) == 0x1AF4, bridge = function == 0x80000000;
+
+		if (pci_read(function) == 0xFFFFFFFF)
+			continue;
+		held("master", (struct caught){ .vector = NONE }, (command & 4) && !virtio && !bridge);
+		if (!(command & PCI_LIST))
+			continue;
+		for (u32 at = pci_read(function | 0x34) & 0xFC; at; at = pci_read(function | at) >> 8 & 0xFC)
+			capability(function, at);
+	}
+}
+
 const struct attempt chipset_attempts[] = {
 	{ "message-stores", message_stores }, { "io-apic", io_apic_entries }, { "hpet", hpet_messages },
+	{ "devices", devices },
 	{ "map-chipset", map_chipset },	      { "take-out", take_out },	      { NULL, NULL },
 };

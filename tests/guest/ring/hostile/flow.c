@@ -233,20 +233,24 @@ static void long_instruction(u32 count)
 static void strings(void)
 {
 	for (u32 how = 0; how < 2; how++) {
-		struct caught caught;
+		struct caught caught = { .vector = NONE };
+		bool inside = false;
 
-		pic_init();
-		outb(0xFE, 0x21);
 		set_gate(0x20, (void (*)(void))(uintptr_t)hostile_call, GATE_INTERRUPT);
-		outb(0x34, 0x43);
-		outb(0xFF, 0x40);
-		outb(0x10, 0x40);
-		caught = try(how ? long_instruction : long_string, 4 << 20);
-		irq_disable();
-		/* interrupted, and it would go on: at the instruction, or the far call of the stub */
-		held("string", caught, caught.vector != 0x80 || *POINTER(u8, caught.eip) != (how ? 0xF3 : 0x9A));
-		outb(0xFF, 0x21);
-		outb(0x20, 0x20);
+		for (u32 i = 0; i < 8 && !inside; i++) {
+			pic_init();
+			outb(0xFE, 0x21);
+			outb(0x34, 0x43);
+			outb(0xFF, 0x40);
+			outb(0x10, 0x40);
+			caught = try(how ? long_instruction : long_string, 4 << 20);
+			irq_disable();
+			/* it would go on: at the instruction, or the far call of the stub; not where it has not begun yet */
+			inside = caught.vector == 0x80 && *POINTER(u8, caught.eip) == (how ? 0xF3 : 0x9A);
+			outb(0xFF, 0x21);
+			outb(0x20, 0x20);
+		}
+		held("string", caught, !inside);
 	}
 }
 

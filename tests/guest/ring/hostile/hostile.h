@@ -8,7 +8,6 @@
 #define OPENVMI_HOSTILE_H
 
 #include "memory.h"
-#include "selectors.h"
 #include "vmi_wire.h"
 
 /* What came of one try. */
@@ -36,16 +35,21 @@ void user_load(const void *code, u32 length);
 /** A call of the interface by number, with five arguments; EAX. */
 u32 vmi_call(u32 number, u32 a, u32 d, u32 c, u32 s1, u32 s2);
 u32 random32(void);
-/** The table entry of `va`, made if there is none. */
+/** The table entry of `va`, made if there is none; the directory's; the directory that this one is in. */
 pte_t *entry_of(u32 va);
+pde_t *pde_of(u32 va);
+pde_t *directory_of(u32 va);
+#define SLOT_OF(va) (((va) >> PD_SHIFT) % PT_ENTRIES)
 
 /* Where the monitor's things are, by linear and by machine address. */
 #define HOLE VMI_WIRE_BASE
 #define MONITOR(offset) (VMI_WIRE_BASE + (offset))
 #define MACHINE(offset) (VMI_WIRE_BAR + (offset))
-#define TEXT_OF(value) #value
-#define TEXT(value) TEXT_OF(value)
-#define CALL_MONITOR "lcall $" TEXT(MONITOR_GATE) ", $0; "
+/* Its selectors, as firmware/ring/ring.h has them: MONITOR_CS, _DS, _TSS, _TASK, _GATE, and of its descriptors _FIRST and _END, as
+ * numbers that assembler takes (recipe.py). */
+#define CALL_MONITOR "lcall $" NUMBER(MONITOR_GATE) ", $0; "
+#define NUMBER(name) NUMBER_(name)
+#define NUMBER_(name) #name
 #define TRY_VA 0xE0000000 /* linear addresses of no use */
 
 extern const u32 secrets[]; /* offsets of the device's memory that are the monitor's */
@@ -56,6 +60,6 @@ struct attempt {
 	void (*run)(void);
 };
 extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[],
-	sensitive_attempts[], race_attempts[], chipset_attempts[];
+	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[];
 
 #endif

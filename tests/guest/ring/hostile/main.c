@@ -68,6 +68,21 @@ u32 vmi_call(u32 number, u32 a, u32 d, u32 c, u32 s1, u32 s2)
 	return answer.type == VMI_RELOC_NONE ? 0 : call_any(answer.eip, arguments);
 }
 
+pde_t *directory_of(u32 va)
+{
+#if CONFIG_PAE
+	return frame_address(pte_pfn(kernel_root[va >> PDP_SHIFT]));
+#else
+	(void)va;
+	return kernel_root;
+#endif
+}
+
+pde_t *pde_of(u32 va)
+{
+	return directory_of(va) + SLOT_OF(va);
+}
+
 static pte_t try_table[PT_ENTRIES] ALIGNED(PAGE_SIZE);
 
 pte_t *entry_of(u32 va)
@@ -78,7 +93,7 @@ pte_t *entry_of(u32 va)
 	if (found != NULL || large)
 		return found;
 	paging_alloc_pt(virt_to_phys(try_table) >> PAGE_SHIFT);
-	set_pde(&kernel_root[va >> PD_SHIFT], make_pte(virt_to_phys(try_table) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_U | PTE_A));
+	set_pde(pde_of(va), make_pte(virt_to_phys(try_table) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_U | PTE_A));
 	return &try_table[(va >> PAGE_SHIFT) % PT_ENTRIES];
 }
 
@@ -135,7 +150,7 @@ static void catch_exceptions(void)
 static const struct attempt *find(const char *name)
 {
 	static const struct attempt *const lists[] = { memory_attempts, segment_attempts, flow_attempts, device_attempts,
-						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts };
+						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts };
 
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
 		for (const struct attempt *attempt = lists[i]; attempt->name != NULL; attempt++)

@@ -90,7 +90,7 @@ static void map_by_store(void)
 
 static void map_large(void)
 {
-	pde_t *pde = &kernel_root[TRY_VA >> PD_SHIFT];
+	pde_t *pde = pde_of(TRY_VA);
 
 	for (u32 offset = 0; offset < VMI_WIRE_SIZE; offset += 1 << PD_SHIFT) {
 		set_pde(pde, make_pte(MACHINE(offset) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS));
@@ -102,8 +102,8 @@ static void map_large(void)
 		flush_tlb_global();
 	}
 	/* begins in our memory and ends beyond it */
-	set_pde(pde, make_pte((memory_pages & ~1023u) - 1024, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
-	set_pde(pde, make_pte((MACHINE(0) >> PAGE_SHIFT) - 1024, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
+	set_pde(pde, make_pte((memory_pages & ~(PT_ENTRIES - 1)) - PT_ENTRIES, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
+	set_pde(pde, make_pte((MACHINE(0) >> PAGE_SHIFT) - PT_ENTRIES, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS));
 	set_pde(pde, 0);
 	flush_tlb_global();
 }
@@ -111,7 +111,7 @@ static void map_large(void)
 /* A table that lies in the device: whoever walks it believes the monitor's memory. */
 static void map_table(void)
 {
-	pde_t *pde = &kernel_root[TRY_VA >> PD_SHIFT];
+	pde_t *pde = pde_of(TRY_VA);
 
 	for (u32 i = 0; i < secret_count; i++) {
 		set_pde(pde, make_pte(MACHINE(secrets[i]) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_U | PTE_A));
@@ -125,25 +125,25 @@ static void map_table(void)
 /* A directory that is its own table, and tables that map themselves, changed through themselves. */
 static void map_itself(void)
 {
-	u32 root = virt_to_phys(kernel_root) >> PAGE_SHIFT, va = TRY_VA + (TRY_VA >> PD_SHIFT) * PAGE_SIZE;
+	u32 root = virt_to_phys(directory_of(TRY_VA)) >> PAGE_SHIFT, va = TRY_VA + SLOT_OF(TRY_VA) * PAGE_SIZE;
 	volatile pte_t *window = POINTER(volatile pte_t, va);
 	struct caught caught;
 
-	set_pde(&kernel_root[TRY_VA >> PD_SHIFT], make_pte(root, PTE_P | PTE_W | PTE_A | PTE_D));
+	set_pde(pde_of(TRY_VA), make_pte(root, PTE_P | PTE_W | PTE_A | PTE_D));
 	for (u32 i = 0; i < secret_count; i++) {
 		caught = try(read_word, va);
 		held("itself", caught, false);
 		if (caught.vector != NONE)
 			break;
-		window[(TRY_VA >> PD_SHIFT) + 1] = EVIL(secrets[i]) | PTE_PS;
+		window[SLOT_OF(TRY_VA) + 1] = EVIL(secrets[i]) | PTE_PS;
 		touch("itself-large", TRY_VA + (1 << PD_SHIFT));
-		window[(TRY_VA >> PD_SHIFT) + 1] = EVIL(secrets[i]);
+		window[SLOT_OF(TRY_VA) + 1] = EVIL(secrets[i]);
 		flush_tlb();
 		touch("itself-table", TRY_VA + (1 << PD_SHIFT));
-		window[(TRY_VA >> PD_SHIFT) + 1] = 0;
+		window[SLOT_OF(TRY_VA) + 1] = 0;
 		flush_tlb();
 	}
-	set_pde(&kernel_root[TRY_VA >> PD_SHIFT], 0);
+	set_pde(pde_of(TRY_VA), 0);
 	flush_tlb();
 }
 
@@ -154,7 +154,7 @@ static void map_hole(void)
 	u32 own = virt_to_phys(table) >> PAGE_SHIFT;
 
 	for (u32 va = HOLE; va != 0; va += 1 << PD_SHIFT) {
-		pde_t *pde = &kernel_root[va >> PD_SHIFT], before = *pde;
+		pde_t *pde = pde_of(va), before = *pde;
 
 		set_pde(pde, make_pte(own, PTE_P | PTE_W | PTE_U | PTE_A));
 		flush_tlb_global();
@@ -271,10 +271,68 @@ static void write_window(void)
 	}
 }
 
+static void set_write_protection(u32 value) { vmi_call(VMI_CALL_SetCR0, value, 0, 0, 0, 0); }
+
+static void set_write_protection_natively(u32 value) { asm volatile("movl %0, %%cr0" ::"r"(value) : "memory"); }
+
+static void user_access(u32 unused)
+{
+	(void)unused;
+	user_mode(USER_CODE, USER_CS, EFLAGS_FIXED | EFLAGS_IF, USER_STACK + PAGE_SIZE, USER_DS);
+}
+
+#define WP_VA (TRY_VA + 0x10000) /* its entry is none of the program's, which may be in the same table */
+
+/* A program's access to WP_VA: a store, or a load. */
+static struct caught by_user(bool store)
+{
+	u8 code[] = { store ? 0xA3 : 0xA1, 0, 0, 0, 0, 0xCD, 0x80 };
+
+	code[3] = (WP_VA >> 16) & 0xFF;
+	code[4] = WP_VA >> 24;
+	user_load(code, sizeof code);
+	return try(user_access, 0);
+}
+
+/* CR0.WP is ours as far as our pages go; the CPU's own stays on. */
+static void write_protection(void)
+{
+	static u32 page[PT_ENTRIES] ALIGNED(PAGE_SIZE);
+	u32 cr0 = read_cr0();
+
+	for (u32 how = 0; how < 8; how++) {
+		action *set = how & 1 ? set_write_protection_natively : set_write_protection;
+		pte_t flags = PTE_P | PTE_A | (how & 2 ? PTE_U : 0) | (how & 4 ? PTE_D : 0);
+		struct caught caught;
+
+		set_pte_at(WP_VA, entry_of(WP_VA), make_pte(virt_to_phys(page) >> PAGE_SHIFT, flags));
+		flush_tlb();
+		caught = try(write_word, WP_VA);
+		held("wp", caught, caught.vector != 14 || (caught.error & 7) != 3);
+		set(cr0 & ~CR0_WP);
+		held("wp-seen", (struct caught){ .vector = NONE }, read_cr0() != (cr0 & ~CR0_WP));
+		page[0] = 0;
+		caught = try(write_word, WP_VA);
+		held("wp-off", caught, caught.vector != NONE || page[0] != 0xBAD0BAD0);
+		held("dirty", (struct caught){ .vector = NONE }, !(*entry_of(WP_VA) & PTE_D));
+		caught = by_user(false);
+		held("wp-off-user", caught, (caught.vector == 0x80) != ((how & 2) != 0));
+		caught = by_user(true);
+		held("wp-off-user", caught, caught.vector != 14);
+		caught = try(write_word, HOLE + 0x80);
+		held("wp-off-window", caught, caught.vector == NONE);
+		caught = try(write_word, HOLE + VMI_RING_BITMAP_OFFSET);
+		held("wp-off-window", caught, caught.vector == NONE);
+		set(cr0);
+		caught = try(write_word, WP_VA);
+		held("wp-on", caught, caught.vector != 14);
+	}
+}
+
 const struct attempt memory_attempts[] = {
 	{ "map-call", map_by_call },	 { "map-update", map_by_update }, { "map-store", map_by_store },
 	{ "map-large", map_large },	 { "map-table", map_table },	  { "map-itself", map_itself },
 	{ "map-hole", map_hole },	 { "map-root", map_root },	  { "announce", announce },
 	{ "update-wild", update_anywhere }, { "map-linear", map_linear },  { "window", write_window },
-	{ NULL, NULL },
+	{ "write-protection", write_protection }, { NULL, NULL },
 };

@@ -104,12 +104,25 @@ static void flip_told(void)
 
 static void flip_table(void)
 {
-	pde_t *pde = &kernel_root[TRY_VA >> PD_SHIFT], good = *pde;
+	pde_t *pde = pde_of(TRY_VA), good = *pde;
 
 	*(volatile pde_t *)pde = make_pte(MACHINE(VMI_RING_POOL_OFFSET) >> PAGE_SHIFT, PTE_P | PTE_W | PTE_A);
 	vmi_call(VMI_CALL_ReleasePage, pte_pfn(good), 1, 0, 0, 0);
 	*(volatile pde_t *)pde = good;
 	vmi_call(VMI_CALL_AllocatePage, pte_pfn(good), 0x41, 0, 0, 0);
+}
+
+/* Both halves of an entry of eight bytes, one after the other, and never absent. */
+static void flip_torn(void)
+{
+	volatile u32 *half = (volatile u32 *)entry;
+
+	half[0] = (u32)EVIL;
+	cpu_relax();
+	half[1] = 1;
+	cpu_relax();
+	half[0] = (u32)OURS;
+	half[1] = 0;
 }
 
 static void race(void (*what)(void), const char *name)
@@ -123,6 +136,7 @@ static void race(void (*what)(void), const char *name)
 }
 
 static void race_untold(void) { race(flip_untold, "untold"); }
+static void race_torn(void) { race(flip_torn, "torn"); }
 static void race_told(void) { race(flip_told, "told"); }
 static void race_table(void) { race(flip_table, "table"); }
 
@@ -240,5 +254,6 @@ static void race_pic(void)
 
 const struct attempt race_attempts[] = {
 	{ "race-untold", race_untold }, { "race-told", race_told }, { "race-table", race_table }, { "race-descriptor", race_descriptor },
-	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic }, { NULL, NULL },
+	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic },
+	{ "race-torn", CONFIG_PAE ? race_torn : race_untold }, { NULL, NULL },
 };
