@@ -228,6 +228,7 @@ void write_descriptor(u32 index, u32 in_ldt, struct descriptor wanted);
 const struct descriptor *find_descriptor(u32 selector);
 u32 code_selector(u32 selector, u32 ring);    /* 1 = code of that ring, present */
 u32 stack_selector(u32 selector, u32 ring);
+u32 turn_descriptor(u32 selector, u32 offset);
 void set_kernel_stack(u32 selector, u32 esp);
 void monitor_descriptors(void);
 void set_sysenter(void);
@@ -267,6 +268,9 @@ void adopt_hole(void);
 u32 emulate(frame_t *frame);
 u32 user_port(frame_t *frame);
 u32 emulate_move(frame_t *frame, u32 gpa, u32 write);
+
+/* segments.c: 1 = done */
+u32 turn_segment(frame_t *frame);
 
 /* cpu.c */
 void guest_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
