@@ -12,7 +12,7 @@
 /* board_flat: In: 32-bit protected mode, CS flat. Clobbers everything. No stack, interrupts off. */
     .code32
 board_flat:
-    movl $16, %eax
+    movl $24, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
@@ -35,12 +35,12 @@ board_flat:
     jmp *%edx
 
     .balign 8
-board_gdt:
-    .long 0, 0
+board_gdt:                              /* selectors as Linux wants them, too */
+    .long 0, 0, 0, 0
     .long 0x0000ffff, 0x00cf9b00
     .long 0x0000ffff, 0x00cf9300
 board_gdtr:
-    .word 23
+    .word 31
     .long board_gdt
 
 board_go:                               /* In: real mode, the GDT loaded. */
@@ -48,7 +48,7 @@ board_go:                               /* In: real mode, the GDT loaded. */
     movl %cr0, %eax
     orb $1, %al
     movl %eax, %cr0
-    ljmpl $8, $board_flat
+    ljmpl $16, $board_flat
 
     .org 0xfe0
 board_list:
