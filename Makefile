@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 SOURCES := $(shell find firmware guest src/openvmi/abi src/openvmi/rom src/openvmi/toolchain src/openvmi/initrd.py \
 	-type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: demo test unit images lint bench fuzz qemu clean help
+.PHONY: demo test unit images lint bench fuzz qemu bochs clean help
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -19,7 +19,7 @@ help: ## show this
 demo: $(VENV)/.images qemu ## boot the bundled guest bare and under the ROM, and compare
 	@$(BIN)/openvmi demo
 
-test: $(VENV)/.images qemu ## everything: unit, object and guest tests, linters, types
+test: $(VENV)/.images qemu bochs ## everything: unit, object and guest tests, linters, types
 	@status=0; \
 	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit tests/fuzz || status=1; \
 	$(BIN)/python -m pytest tests/command tests/object tests/house tests/guest || status=1; \
@@ -55,6 +55,9 @@ $(STAMP): pyproject.toml hatch_build.py
 
 qemu:
 	@tools/need-qemu
+
+bochs:
+	@tools/need-bochs
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist src/openvmi/images/*.elf src/openvmi/images/*.rom src/openvmi/images/*.bin src/openvmi/images/*.cpio src/openvmi/images/user

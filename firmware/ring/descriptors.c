@@ -13,6 +13,7 @@
 #define CODE 0x0800u
 #define DOWN 0x0400u       /* data: expands down; code: conforming */
 #define WRITABLE 0x0200u
+#define ACCESSED 0x0100u
 #define GRANULAR 0x800000u
 #define BIG 0x400000u
 #define GATE_INTERRUPT 0x0e00u
@@ -193,6 +194,30 @@ void write_descriptor(u32 index, u32 in_ldt, struct descriptor wanted)
         real_gdt[index] = safe_descriptor(wanted);
     }
     reload_segments();
+}
+
+/* A data segment of all 4 GiB with a base has two ends: what lies above the base, and by negative offsets, as thread-local
+ * storage has it, what lies below. A limit that is cut leaves the first; expanding down, it leaves the second. Give the guest
+ * the one that `offset` is in. 1 = done, 0 = it has that one, or there are no two. */
+u32 turn_descriptor(u32 selector, u32 offset)
+{
+    struct descriptor *now = (struct descriptor *)find_descriptor(selector), d;
+    u32 table = selector & 4 ? cpu_->ldt_base : cpu_->gdt_base;
+
+    if (!now || !guest_read(table + (selector & 0xfff8), &d, 8))
+        return 0;
+    if ((d.high & (PRESENT | NOT_SYSTEM | CODE | DOWN | BIG)) != (PRESENT | NOT_SYSTEM | BIG) || limit_of(d) != ~0u || !base_of(d))
+        return 0;
+    if (offset >= 0u - base_of(d)) {
+        d = with_limit(d, 0);
+        d.high |= DOWN;
+    }
+    d = safe_descriptor(d);
+    if (now->low == d.low && !((now->high ^ d.high) & ~(u32)ACCESSED))
+        return 0;
+    *now = d;
+    reload_segments();
+    return 1;
 }
 
 static struct descriptor gate(u32 selector, u32 eip, u32 type)

@@ -4,17 +4,9 @@
  * Privileged instructions that a kernel executes at CPL 1, and port instructions of its programs: what the #GP was about is
  * decoded from the guest's bytes and done. 32-bit flat code only; anything else is the guest's own fault.
  */
-#include "ring.h"
+#include "decode.h"
 
-struct instruction {
-    frame_t *frame;
-    u32 at;              /* linear address of the next byte */
-    u32 begin;
-    u32 operand16, repeat;
-    u32 modrm, memory;   /* memory = effective address, if modrm means memory */
-};
-
-static u32 next8(struct instruction *i, u32 *value)
+u32 next8(struct instruction *i, u32 *value)
 {
     u8 byte;
 
@@ -25,7 +17,7 @@ static u32 next8(struct instruction *i, u32 *value)
     return 1;
 }
 
-static u32 next32(struct instruction *i, u32 *value)
+u32 next32(struct instruction *i, u32 *value)
 {
     if (!guest_read32(i->at, value))
         return 0;
@@ -33,8 +25,7 @@ static u32 next32(struct instruction *i, u32 *value)
     return 1;
 }
 
-/* A general register by its number in an instruction. */
-static u32 *reg(frame_t *frame, u32 number)
+u32 *reg(frame_t *frame, u32 number)
 {
     static const u8 offsets[8] = { FRAME(eax), FRAME(ecx), FRAME(edx), FRAME(ebx), FRAME(esp), FRAME(ebp), FRAME(esi),
                                    FRAME(edi) };
@@ -42,7 +33,7 @@ static u32 *reg(frame_t *frame, u32 number)
 }
 
 /* ModRM and what belongs to it, 32-bit addresses. */
-static u32 modrm(struct instruction *i)
+u32 modrm(struct instruction *i)
 {
     u32 mod, rm, sib, byte, address = 0;
 

@@ -246,6 +246,7 @@ static inline u32 is_stack(u32 selector, u32 ring)
     return cpu_->known_stack[ring] == selector || stack_selector(selector, ring);
 }
 
+u32 turn_descriptor(u32 selector, u32 offset);
 void set_kernel_stack(u32 selector, u32 esp);
 void monitor_descriptors(void);
 void set_sysenter(void);
@@ -303,6 +304,9 @@ u32 emulate_rdtsc(frame_t *frame);
 u32 emulate(frame_t *frame);
 u32 user_port(frame_t *frame);
 u32 emulate_move(frame_t *frame, u32 gpa, u32 write);
+
+/* segments.c: 1 = done */
+u32 turn_segment(frame_t *frame);
 
 /* cpu.c */
 void guest_cpuid(u32 leaf, u32 subleaf, u32 out[4]);

@@ -314,10 +314,10 @@ void general_protection(frame_t *frame, u32 error)
     struct question question = { .exit = VMI_RING_EXIT_UNKNOWN, .eax = error };
 
     if (user(frame)) {
-        if (!error && user_port(frame))
+        if (!error && (user_port(frame) || turn_segment(frame)))
             return;
     } else {
-        if (emulate(frame) || emulate_rdtsc(frame))
+        if (emulate(frame) || emulate_rdtsc(frame) || (!error && turn_segment(frame)))
             return;
         if (frame->eip >= VMI_WIRE_BASE)
             blame_site(frame);

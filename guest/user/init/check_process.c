@@ -214,31 +214,46 @@ void check_switch(void)
 		check_equal("registers of a worker", (u32)wait_for(pids[i]), 0);
 }
 
-static u32 word_at_gs(void)
+/* Reads `offset` bytes from the segment's base, with different instructions. */
+static u32 word_at_gs(u32 offset)
 {
-	u32 word;
+	u32 word, again, byte, copy[1], from = offset, *to = copy;
 
-	__asm__ volatile("movl %%gs:0, %0" : "=r"(word));
-	return word;
+	__asm__ volatile("movl %%gs:(%1), %0" : "=r"(word) : "r"(offset) : "memory");
+	__asm__ volatile("xorl %0, %0; orl %%gs:8(%1,%2,4), %0" : "=&r"(again) : "r"(offset), "r"(-2) : "memory");
+	__asm__ volatile("lock orl $0, %%gs:(%1); movzbl %%gs:(%1), %0" : "=r"(byte) : "r"(offset) : "memory", "cc");
+	__asm__ volatile("movsl %%gs:(%0), %%es:(%1)" : "+S"(from), "+D"(to) : : "memory");
+	return again == word && (u8)word == byte && copy[0] == word ? word : 0;
 }
 
-/* One worker: its own segment, its own word behind it, seen again after each of many switches. */
+static CDECL void read_far(void *argument)
+{
+	word_at_gs(ADDRESS(argument));
+	leave(0);
+}
+
+/* One worker: its own segment, its own words at both sides of its base, seen again after each of many switches. */
 static CDECL void use_segment(void *argument)
 {
-	static u32 words[WORKERS + 1];
-	u32 me = ADDRESS(argument);
-	struct tls_area area = {0xFFFFFFFF, ADDRESS(&words[me]), 0xFFFFF,
-				TLS_SEGMENT_32 | TLS_LIMIT_IN_PAGES | TLS_USEABLE};
+	static u32 words[2 * WORKERS + 2];
+	u32 me = 2 * ADDRESS(argument), base = ADDRESS(&words[me]);
+	struct tls_area area = {0xFFFFFFFF, base, 0xFFFFF, TLS_SEGMENT_32 | TLS_LIMIT_IN_PAGES | TLS_USEABLE};
 
 	words[me] = 0x7E570000 + me;
+	words[me - 1] = 0x7E580000 + me;
 	if (call1(SYS_set_thread_area, ADDRESS(&area)) != 0)
 		leave(20);
 	__asm__ volatile("movl %0, %%gs" : : "r"(area.entry * 8 + 3));
 	for (u32 i = 0; i < 200; i++) {
-		if (word_at_gs() != 0x7E570000 + me)
+		if (word_at_gs(0) != 0x7E570000 + me)
 			leave(21);
+		if (word_at_gs(-4) != 0x7E580000 + me)
+			leave(22);
 		yield();
 	}
+	/* at neither side */
+	if (run_child(read_far, POINTER(void, 0xFFC00000 - base)) == 0)
+		leave(23);
 	leave(0);
 }
 

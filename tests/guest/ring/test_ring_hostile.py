@@ -271,8 +271,3 @@ def test_the_tries_would_notice(hostile: Path, name: str) -> None:
     with session:
         session.wait()
         assert "leak" in told(session)
-
-
-@pytest.mark.skip(reason="limits: TCG does not check those of segments, and no engine here does; hardware's KVM would")
-def test_what_limits_alone_keep_apart() -> None:
-    """The same attempts with ``limits`` on the command line: stacks, frames and entries in the monitor's memory."""

@@ -13,12 +13,14 @@ from ...images import RING_PAYLOADS, path
 from ..link import Link
 from .pages import pool_pages
 
-_ROOM: Final = wire.RING_STUBS_PAE_OFFSET - wire.WIRE_CODE_OFFSET
+ROOM: Final = wire.RING_STUBS_PAE_OFFSET - wire.WIRE_CODE_OFFSET
+"""Bytes of an image that lie in the window; the rest is the monitor's."""
 _PAGE: Final = 4096
-_PLACES: Final = (
+PLACES: Final = (
     (wire.WIRE_CODE_OFFSET, wire.RING_IMAGE_OFFSET),
     (wire.RING_STUBS_PAE_OFFSET, wire.RING_IMAGE_PAE_OFFSET),
 )
+"""Offsets of these two parts, for each of :data:`~openvmi.images.RING_PAYLOADS`."""
 
 
 def window_part() -> bytes:
@@ -27,7 +29,7 @@ def window_part() -> bytes:
     Raises:
         HarnessError: it has not been built.
     """
-    return path(RING_PAYLOADS[0]).read_bytes()[:_ROOM]
+    return path(RING_PAYLOADS[0]).read_bytes()[:ROOM]
 
 
 def place(link: Link, memory: int) -> None:
@@ -42,13 +44,13 @@ def place(link: Link, memory: int) -> None:
         UsageError: there is more RAM than is served.
     """
     heads = []
-    for name, (window, monitor) in zip(RING_PAYLOADS, _PLACES, strict=True):
+    for name, (window, monitor) in zip(RING_PAYLOADS, PLACES, strict=True):
         image = path(name).read_bytes()
         head = WirePayload.unpack(image)
         if head.hash != wire.WIRE_HASH:
             raise HarnessError("the payload is of another build than this package", help="make images")
-        link.bytes[window : window + _ROOM] = image[:_ROOM]
-        link.bytes[monitor : monitor + len(image) - _ROOM] = image[_ROOM:]
+        link.bytes[window : window + ROOM] = image[:ROOM]
+        link.bytes[monitor : monitor + len(image) - ROOM] = image[ROOM:]
         heads.append(head)
     info = RingInfo(
         frames=memory // _PAGE,

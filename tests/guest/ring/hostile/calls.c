@@ -115,14 +115,13 @@ static void random_calls(void)
 			continue;
 		chosen.a = some_value();
 		chosen.d = some_value();
-		chosen.c = some_value() & 0xFFFF; /* of strings of ports no more than that */
+		chosen.c = some_value() & 0xFF; /* of strings of ports no more than fit into the victim */
 		chosen.s1 = some_value();
 		chosen.s2 = some_value();
 		if (chosen.number == VMI_CALL_SetPxE || chosen.number == VMI_CALL_SetPxELong || chosen.number == VMI_CALL_WriteGDTEntry ||
 		    chosen.number == VMI_CALL_WriteIDTEntry || chosen.number == VMI_CALL_WriteLDTEntry)
 			chosen.a = chosen.d = chosen.c = random32() % 2 ? ADDRESS(victim) : some_place();
-		if (chosen.number == VMI_CALL_GetGDT || chosen.number == VMI_CALL_GetIDT || chosen.number == VMI_CALL_INSB ||
-		    chosen.number == VMI_CALL_INSL || chosen.number == VMI_CALL_INSW)
+		if (chosen.number == VMI_CALL_GetGDT || chosen.number == VMI_CALL_GetIDT || (chosen.number >= VMI_CALL_INSL && chosen.number <= VMI_CALL_INSW))
 			chosen.a = random32() % 2 ? ADDRESS(victim) : some_place();
 		held("call", try(call_chosen, 0), false);
 		irq_disable();

@@ -124,7 +124,7 @@ gate_call:
 	addl $4, %esp
 	ret
 
-/* call_any(EAX function, EDX pointer to a, d, c, s1, s2): Out: EAX. Clobbers ECX, EDX, flags. */
+/* call_any(EAX function, EDX pointer to a, d, c, s1, s2): ESI and EDI are a, too. Out: EAX. Clobbers ECX, EDX, flags. */
 	.globl call_any
 call_any:
 	pushl %ebx
@@ -137,6 +137,8 @@ call_any:
 	movl 8(%edx), %ecx
 	movl (%edx), %eax
 	movl 4(%edx), %edx
+	movl %eax, %esi
+	movl %eax, %edi
 	call *%ebx
 	addl $8, %esp
 	popl %ebp

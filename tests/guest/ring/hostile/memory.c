@@ -251,7 +251,7 @@ static void map_linear(void)
 		vmi_call(VMI_CALL_SetLinearMapping, slot, 0, 0xFFFFFFFF, 0xFFFFFFFF, 0);
 		vmi_call(VMI_CALL_SetLinearMapping, slot, HOLE, 0x2000, 0xE0000, 0);
 		if (option("limits") != NULL)
-			vmi_call(VMI_CALL_SetPxE, 0, MONITOR(VMI_RING_CPUS_OFFSET), 1, 0, 0);
+			held("SetPxE-secret", try(update_wild, MONITOR(VMI_RING_CPUS_OFFSET)), false);
 		flush_tlb();
 	}
 	vmi_call(VMI_CALL_SetLinearMapping, 0, KERNEL_BASE, lowmem_pages, 0, 0);
