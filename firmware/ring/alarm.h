@@ -124,4 +124,12 @@ static inline u64 clock_due(const struct clock *clock)
     return due;
 }
 
+/* -> the period of the only alarm that is armed; 0: there are others, or it is no periodic one. */
+static inline u64 clock_period(const struct clock *clock)
+{
+    const struct alarm *alarms = clock->alarms;
+
+    return alarms[0].armed == alarms[1].armed ? 0 : alarms[alarms[1].armed].period;
+}
+
 #endif

@@ -414,8 +414,7 @@ static __attribute__((noinline)) void less_frequent(frame_t *frame, u32 number)
     ports(frame, number);
 }
 
-/* In: the frame of a call; its number is in `vector`. */
-void ring_call(frame_t *frame)
+static inline void serve(frame_t *frame)
 {
     u32 number = frame->vector, mode;
 
@@ -448,4 +447,13 @@ void ring_call(frame_t *frame)
     default:
         less_frequent(frame, number);
     }
+}
+
+/* In: the frame of a call; its number is in `vector`. An interrupt at the gate's first instruction was held back, even if the
+ * guest takes interrupts, and then does nothing to have it. */
+void ring_call(frame_t *frame)
+{
+    serve(frame);
+    if (cpu_->held && shared_->interrupts & EFLAGS_IF)
+        release_held(frame);
 }

@@ -23,11 +23,13 @@
 #define APIC_TO_SELF 0x40000
 #define APIC_ENABLE 0x100
 #define SOONEST 10               /* at most 2^10 interrupts of ours in 10 ms */
+#define LATENESS_LEAST 100       /* counts: of shorter periods no account is taken */
 
 struct timer {
     struct clock clock;
     u32 taken;                   /* the local APIC's timer is ours, and the guest's registers of it are these */
     u32 entry, divide;
+    u32 turns;                   /* what it counts again and again; 0: it counts down once */
     u32 pit;                     /* IRQ 0 is our clock */
 };
 _Static_assert(sizeof(struct timer) <= AREA_TSS - AREA_TIMER, "page 0 of a CPU's area");
@@ -60,6 +62,7 @@ static void take(struct timer *timer)
     timer->entry = apic_register(APIC_LVT_TIMER);
     timer->divide = apic_register(APIC_TIMER_DIVIDE);
     timer->taken = 1;
+    timer->turns = 0;
     apic_register(APIC_LVT_TIMER) = VMI_RING_TIMER_VECTOR;
     apic_register(APIC_TIMER_DIVIDE) = APIC_DIVIDE_BY_1;
 }
@@ -70,6 +73,25 @@ static void give_back(struct timer *timer)
     apic_register(APIC_TIMER_INITIAL) = 0;
     apic_register(APIC_TIMER_DIVIDE) = timer->divide;
     apic_register(APIC_LVT_TIMER) = timer->entry;
+}
+
+/* One shot after the other is all that it takes, but each write to the timer wakes the emulator's other thread. So for one
+ * periodic alarm the timer goes round by itself, a little too slow, and is set right when it is late by a 16th of the period.
+ * In: counts to the alarm; what the timer had left to count just before. */
+static void apic_count(struct timer *timer, u32 counts, u32 current)
+{
+    u64 period = clock_period(&timer->clock);
+    u32 turn = period >> 31 ? 0 : scale((u32)period, rate_.apic, rate_.tsc), late = turn >> 4;
+    u32 steady;
+
+    turn += turn >> 13;
+    steady = late > LATENESS_LEAST && turn >= counts && turn - counts < late;
+    if (timer->turns == turn && current - counts < late)
+        return;
+    if (steady != !!timer->turns)
+        apic_register(APIC_LVT_TIMER) = VMI_RING_TIMER_VECTOR | (steady ? APIC_LVT_PERIODIC : 0);
+    timer->turns = steady ? turn : 0;
+    apic_register(APIC_TIMER_INITIAL) = steady ? turn : counts;
 }
 
 static u32 has_apic(void)
@@ -85,16 +107,17 @@ static void pit_once(u32 counts)
 }
 
 /* Have the next interrupt come when the next alarm is due: or before, and then again. */
-static void program(struct timer *timer, u64 now)
+static void program(struct timer *timer)
 {
-    u64 due = clock_due(&timer->clock), left = due > now ? due - now : 0;
-    u32 cycles = left >> 31 ? 1u << 31 : (u32)left, apic = has_apic(), counts;
+    u32 apic = has_apic(), current = timer->turns ? apic_register(APIC_TIMER_CURRENT) : 0;
+    u64 now = rdtsc(), due = clock_due(&timer->clock), left = due > now ? due - now : 0;
+    u32 cycles = left >> 31 ? 1u << 31 : (u32)left, counts;
 
     if (cycles < rate_.tsc >> SOONEST)
         cycles = rate_.tsc >> SOONEST;
     if (timer->pit && (apic || due == ALARM_NEVER)) {
         out_port(PIT_MODE, PIT_STOP);
-        timer->pit = 0;
+        timer->pit = !apic;      /* QEMU's, stopped in mid-count, pulses once all the same */
     }
     if (due == ALARM_NEVER) {
         if (timer->taken)
@@ -102,7 +125,7 @@ static void program(struct timer *timer, u64 now)
     } else if (apic) {
         take(timer);
         counts = scale(cycles, rate_.apic, rate_.tsc);
-        apic_register(APIC_TIMER_INITIAL) = counts == ~0u ? counts : counts + 1;
+        apic_count(timer, counts == ~0u ? counts : counts + 1, current);
     } else if (header_->cpus == 1) {
         counts = scale(cycles, rate_.pit, rate_.tsc);
         timer->pit = 1;
@@ -124,13 +147,11 @@ static void arrive(struct timer *timer, u32 where)
 
 static void run(struct timer *timer)
 {
-    u64 now = rdtsc();
-
     if (has_apic())
         take(timer);
     if (timer->taken)
-        arrive(timer, clock_fire(&timer->clock, now));
-    program(timer, now);
+        arrive(timer, clock_fire(&timer->clock, rdtsc()));
+    program(timer);
 }
 
 static u32 is_irq0(void)
@@ -147,7 +168,6 @@ static u32 is_irq0(void)
 u32 time_interrupt(u32 vector)
 {
     struct timer *timer = own_timer();
-    u64 now;
     u32 where;
 
     if (vector == VMI_RING_TIMER_VECTOR && rate_.apic) {
@@ -161,9 +181,9 @@ u32 time_interrupt(u32 vector)
     if (!timer->pit || !is_irq0())
         return 0;
     count_exit(VMI_RING_EXIT_TIMER);
-    now = rdtsc();
-    where = clock_fire(&timer->clock, now);
-    program(timer, now);
+    timer->pit = 0;
+    where = clock_fire(&timer->clock, rdtsc());
+    program(timer);
     if (where & ALARM_IRQ0)
         return 0;
     out_port(PIC, PIC_END_IRQ0);
@@ -201,7 +221,7 @@ u32 time_apic_write(u32 offset, u32 value)
     if (offset == APIC_SPURIOUS) {
         apic_register(offset) = value;
         if (rate_.measured)
-            program(timer, rdtsc());
+            program(timer);
         return 1;
     }
     if (!timer->taken)
@@ -271,7 +291,7 @@ static void cancel_alarm(frame_t *frame)
     if (to_be_done(ask_brain(frame, &question))) {
         question.eax = alarm_cancel(&own_timer()->clock, question.eax);
         if (question.eax)
-            program(own_timer(), rdtsc());
+            program(own_timer());
     }
     frame->eax = question.eax;
 }

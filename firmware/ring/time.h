@@ -16,6 +16,7 @@
 #define APIC_TIMER_CURRENT 0x390
 #define APIC_TIMER_DIVIDE 0x3e0
 #define APIC_LVT_MASKED 0x10000
+#define APIC_LVT_PERIODIC 0x20000
 #define APIC_DIVIDE_BY_1 0xb
 #define apic_register(offset) (*(volatile u32 *)(RING_APIC + (offset)))
 
