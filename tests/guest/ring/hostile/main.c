@@ -150,7 +150,6 @@ static void catch_exceptions(void)
 static const struct attempt *find(const char *name)
 {
 	static const struct attempt *const lists[] = { memory_attempts, segment_attempts, flow_attempts, device_attempts,
-						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts };
 						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts,
 						       limit_attempts };
 
