@@ -22,7 +22,7 @@ from openvmi.hypervisor.session import Session
 from openvmi.hypervisor.vcpu import Vcpu
 
 REQUEST = Request(hypervisor="ring", append="-- check", accel="tcg", timeout=60)
-TIME_CHECKS = 16
+TIME_CHECKS = 17
 """More than a kernel that ticks by the PC's timers makes."""
 HALT_SECONDS = 2.0
 
