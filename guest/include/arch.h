@@ -76,6 +76,7 @@
 #define CR4_PSE 0x010
 #define CR4_PAE 0x020
 #define CR4_PGE 0x080
+#define CR4_TSD 0x004
 #define CR4_OSFXSR 0x200
 
 #define EFLAGS_FIXED 0x00000002

@@ -84,6 +84,20 @@ static void check_periods(struct kcheck_result *result)
 	expect(result, ticks + 1 >= periods, "%u ticks in %u periods", ticks, periods);
 }
 
+/* CR4.TSD forbids programs to read the TSC, and not the kernel: whatever level that runs at. */
+static void check_forbidden_tsc(struct kcheck_result *result)
+{
+	u32 flags = irq_save(), cr4 = read_cr4();
+	u64 tsc = read_tsc(), later, cycles;
+
+	write_cr4(cr4 | CR4_TSD);
+	later = read_tsc();
+	cycles = clock_cycles();
+	write_cr4(cr4);
+	irq_restore_flags(flags);
+	expect(result, later > tsc && cycles != 0, "no TSC for the kernel with CR4.TSD");
+}
+
 void check_time(struct kcheck_result *result)
 {
 	struct cpu *cpu = this_cpu();
@@ -106,6 +120,7 @@ void check_time(struct kcheck_result *result)
 	expect(result, read_tsc() > tsc, "the TSC stands still");
 	expect(result, clock_khz() >= 1000, "the clock runs at %u kHz", clock_khz());
 	expect(result, time_wall_ns() > 1000000000ull * 1000000000, "it is before 2001");
+	check_forbidden_tsc(result);
 	if (!vmi_timer_present())
 		return;
 	check_alarms(result);

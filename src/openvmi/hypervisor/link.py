@@ -90,7 +90,9 @@ class Link:
         self._counted: dict[tuple[int, int], int] = {}
         self._tally_due = 0.0
         self.stubs: dict[Call, int] = {}
-        beyond = () if payload is None else (call for call in WITHOUT_STUB if (paths or {}).get(call) is Path.SWITCHABLE)
+        beyond = (
+            () if payload is None else (call for call in WITHOUT_STUB if (paths or {}).get(call) is Path.SWITCHABLE)
+        )
         self.offered = (*SWITCHABLE, *sorted(beyond))
         # modes are changed in any thread, and some bytes of theirs by reading them first
         self._changing = threading.RLock()

@@ -22,7 +22,7 @@ from openvmi.hypervisor.session import Session
 from openvmi.hypervisor.vcpu import Vcpu
 
 REQUEST = Request(hypervisor="ring", append="-- check", accel="tcg", timeout=60)
-TIME_CHECKS = 16
+TIME_CHECKS = 17
 """More than a kernel that ticks by the PC's timers makes."""
 HALT_SECONDS = 2.0
 
@@ -144,7 +144,7 @@ def test_a_halted_guest_leaves_the_host_alone(hypervisor: type[Ring]) -> None:
     """Some 1.5 % of a core with the tick, and next to nothing without; a busy host tells no more than this."""
     with Session(hypervisor(), configure(replace(REQUEST, append="-- idle", timeout=30))) as session:
         time.sleep(1.0)
-        processes = (session.machine.pid, "self")
+        processes: tuple[int | str, ...] = (session.machine.pid, "self")
         before = [used(pid) for pid in processes]
         time.sleep(HALT_SECONDS)
         qemu, brain = (used(pid) - then for pid, then in zip(processes, before, strict=True))
