@@ -53,7 +53,7 @@ _WHY: Final = {
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
-        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC, RingExit.IO_APIC),
+        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC, RingExit.IO_APIC, RingExit.RDPMC),
     }
 )
 
