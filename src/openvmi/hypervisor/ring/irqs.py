@@ -83,9 +83,9 @@ def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()
         reserved: vectors of the monitor's own.
 
     Returns:
-        None if it may be done. INIT and STARTUP never reach the hardware: the monitor starts CPUs. A Value, and nothing is
-        done, for what must not be sent, and what is no register to be written: there the hardware may take a message. Entries
-        that would send such a thing are masked, as the monitor does without us.
+        None if it may be done. INIT and STARTUP never reach the hardware: the monitor starts CPUs. A Value, and nothing
+        is done, for what must not be sent, and what is no register to be written: there the hardware may take a
+        message. Entries that would send such a thing are masked, as the monitor does without us.
     """
     register &= 0xFF0
     vector, mode = value & 0xFF, value >> 8 & 7
