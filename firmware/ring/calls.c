@@ -27,6 +27,15 @@ static u32 usual(frame_t *frame, struct question *question)
     return action == VMI_WIRE_ACTION_CONTINUE || action == VMI_WIRE_ACTION_CHANGED;
 }
 
+/* The same for what has results: 0 = the guest has got an exception. Out: 1 = the question has them. */
+static u32 wanted(frame_t *frame, struct question *question, u32 *done)
+{
+    u32 action = ask_brain(frame, question);
+
+    *done = action == VMI_WIRE_ACTION_RETURN;
+    return action != VMI_RING_ACTION_FAULT;
+}
+
 static void set_interrupts(frame_t *frame, u32 on)
 {
     shared_->interrupts = on ? EFLAGS_IF : 0;
@@ -207,7 +216,7 @@ static void cpuid_call(frame_t *frame)
 static u32 machine_registers(frame_t *frame, u32 number)
 {
     struct question question;
-    u32 value[4] = { 0 };
+    u32 value[4] = { 0 }, done;
 
     switch (number) {
     case VMI_CALL_CPUID:
@@ -215,13 +224,16 @@ static u32 machine_registers(frame_t *frame, u32 number)
         return 1;
     case VMI_CALL_RDMSR:
         question = (struct question){ .exit = VMI_RING_EXIT_RDMSR, .ecx = frame->ecx };
-        if (usual(frame, &question)) {
+        if (wanted(frame, &question, &done) && !done) {
             guest_rdmsr(question.ecx, value);
             question.eax = value[0];
             question.edx = value[1];
+            done = 1;
         }
-        frame->eax = question.eax;
-        frame->edx = question.edx;
+        if (done) {
+            frame->eax = question.eax;
+            frame->edx = question.edx;
+        }
         return 1;
     case VMI_CALL_WRMSR:
         question = (struct question){ .exit = VMI_RING_EXIT_WRMSR, .eax = frame->eax, .edx = frame->edx, .ecx = frame->ecx };
@@ -229,8 +241,14 @@ static u32 machine_registers(frame_t *frame, u32 number)
             guest_wrmsr(question.ecx, question.eax, question.edx);
         return 1;
     case VMI_CALL_RDPMC:
+        question = (struct question){ .exit = VMI_RING_EXIT_RDPMC, .ecx = frame->ecx };
+        if (wanted(frame, &question, &done)) {
+            frame->eax = done ? question.eax : 0;
+            frame->edx = done ? question.edx : 0;
+        }
+        return 1;
     case VMI_CALL_RDTSC: {
-        u64 now = number == VMI_CALL_RDTSC ? rdtsc() : 0;
+        u64 now = rdtsc();
         frame->eax = (u32)now;
         frame->edx = (u32)(now >> 32);
         return 1;
@@ -242,9 +260,8 @@ static u32 machine_registers(frame_t *frame, u32 number)
         return 1;
     case VMI_CALL_GetDR:
         question = (struct question){ .exit = VMI_RING_EXIT_READ_DR, .eax = get_dr(frame->eax), .ecx = frame->eax };
-        if (usual(frame, &question))
-            question.eax = get_dr(question.ecx);
-        frame->eax = question.eax;
+        if (wanted(frame, &question, &done))
+            frame->eax = done ? question.eax : get_dr(question.ecx);
         return 1;
     case VMI_CALL_WBINVD:
         question = (struct question){ .exit = VMI_RING_EXIT_CACHE };
@@ -343,13 +360,15 @@ static u32 machine(frame_t *frame, u32 number)
     switch (number) {
     case VMI_CALL_Reboot:
         question = (struct question){ .exit = VMI_RING_EXIT_REBOOT, .eax = frame->eax };
-        ask_brain(frame, &question);
+        if (!usual(frame, &question))
+            return 1;
         asm volatile("outb %b0, $0x64" ::"a"(0xfe));
         for (;;)
             asm volatile("hlt");
     case VMI_CALL_Shutdown:
         question = (struct question){ .exit = VMI_RING_EXIT_SHUTDOWN };
-        ask_brain(frame, &question);
+        if (!usual(frame, &question))
+            return 1;
         end_guest(VMI_RING_END_SHUTDOWN, frame->eip, 0);
     case VMI_CALL_SetInitialAPState:
         question = (struct question){ .exit = VMI_RING_EXIT_AP_STATE, .eax = frame->eax, .edx = frame->edx };

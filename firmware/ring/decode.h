@@ -15,6 +15,7 @@ struct instruction {
     u32 begin;
     u32 operand16, repeat;
     u32 modrm, memory;   /* memory = effective address, if modrm means memory */
+    u32 first, second;   /* arguments, as they are after simple() */
 };
 
 /* 1 = read, and passed over. */

@@ -145,6 +145,8 @@ static u32 control_register(struct instruction *i, u32 opcode)
     general = reg(frame, i->modrm);
     question = (struct question){ .exit = (debug ? VMI_RING_EXIT_READ_DR : VMI_RING_EXIT_READ_CR) + (write ? 1 : 0),
                                   .ecx = number, .eax = *general, .length = i->at - i->begin };
+    if (!debug && write && number == 3)
+        question.exit = VMI_RING_EXIT_SET_ROOT;
     switch (ask_brain(frame, &question)) {
     case VMI_RING_ACTION_FAULT:
         return 1;
@@ -174,6 +176,20 @@ static u32 control_register(struct instruction *i, u32 opcode)
         *general = number == 0 ? shared_->cr0 : number == 2 ? shared_->cr2 : number == 3 ? shared_->cr3 : shared_->cr4;
     }
     frame->eip = i->at;
+    return 1;
+}
+
+/* RDPMC: there are no counters, if nobody says otherwise. */
+static u32 counter(struct instruction *i)
+{
+    struct question question = { .exit = VMI_RING_EXIT_RDPMC, .ecx = i->frame->ecx, .length = 2 };
+    u32 action = ask_brain(i->frame, &question);
+
+    if (action != VMI_WIRE_ACTION_RETURN)
+        return action == VMI_RING_ACTION_FAULT;
+    i->frame->eax = question.eax;
+    i->frame->edx = question.edx;
+    i->frame->eip = i->at;
     return 1;
 }
 
@@ -212,6 +228,8 @@ static u32 simple(struct instruction *i, u32 exit, u32 argument, u32 second)
     if (action == VMI_RING_ACTION_FAULT)
         return 0;
     i->frame->eip = i->at;
+    i->first = question.eax;
+    i->second = question.ecx;
     return action != VMI_WIRE_ACTION_RETURN;
 }
 
@@ -231,14 +249,14 @@ static u32 system_group(struct instruction *i, u32 second)
         else if (!guest_read(i->memory, &word, 2))
             return 0;
         if (second == 1) {
-            if (simple(i, VMI_RING_EXIT_WRITE_CR, word, 0) && !set_cr0((shared_->cr0 & ~0xeu) | (word & 0xf)))
+            if (simple(i, VMI_RING_EXIT_WRITE_CR, (shared_->cr0 & ~0xeu) | (word & 0xf), 0) && !set_cr0(i->first))
                 return 0;
         } else if (kind == 2) {
-            if (simple(i, VMI_RING_EXIT_SET_LDT, word, 0) && !load_ldt(word))
+            if (simple(i, VMI_RING_EXIT_SET_LDT, word, 0) && !load_ldt(i->first))
                 return 0;
         } else if (kind == 3) {
             if (simple(i, VMI_RING_EXIT_SET_TR, word, 0))
-                cpu_->tr = shared_->tr = word;
+                cpu_->tr = shared_->tr = i->first & 0xffff;
         } else {
             return 0;
         }
@@ -255,9 +273,9 @@ static u32 system_group(struct instruction *i, u32 second)
         return 0;
     if (kind == 2) {
         if (simple(i, VMI_RING_EXIT_SET_GDT, dtr.base, dtr.limit))
-            load_gdt(dtr.base, dtr.limit);
+            load_gdt(i->first, i->second & 0xffff);
     } else if (simple(i, VMI_RING_EXIT_SET_IDT, dtr.base, dtr.limit)) {
-        load_idt(dtr.base, dtr.limit);
+        load_idt(i->first, i->second & 0xffff);
     }
     return 1;
 }
@@ -289,6 +307,8 @@ static u32 two_bytes(struct instruction *i)
     case 0x30:
     case 0x32:
         return msr(i, opcode == 0x30);
+    case 0x33:
+        return counter(i);
     default:
         return 0;
     }

@@ -70,13 +70,20 @@ void set_root(u32 cr3)
 /* What lazy mode has put off. */
 void apply_deferred(void)
 {
-    u32 what = shared_->deferred;
+    struct question question = { .exit = VMI_RING_EXIT_SET_ROOT, .eax = shared_->cr3 };
+    u32 what = shared_->deferred, action;
 
     shared_->deferred = 0;
     if (what & 2)
         set_kernel_stack(shared_->stack_selector, shared_->stack);
-    if (what & 1)
-        set_root(shared_->cr3);
+    if (!(what & 1))
+        return;
+    if (info_->modes[VMI_RING_EXIT_SET_ROOT] == VMI_WIRE_MODE_UPCALL) {
+        action = ask_brain(0, &question);
+        if (action != VMI_WIRE_ACTION_CONTINUE && action != VMI_WIRE_ACTION_CHANGED)
+            question.eax = cpu_->cr3;
+    }
+    set_root(question.eax);
 }
 
 /* All other CPUs' TLBs. They are told by NMI, and may be waiting for the same of us. */

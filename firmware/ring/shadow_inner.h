@@ -111,6 +111,7 @@ static inline shadow_entry guest_entry(u32 cpu, u32 gpa)
     volatile u32 *half = map_frame(cpu, gpa);
 #if RING_PAE
     u32 low = half[0];
+    SHADOW_EVENT(HALF, 0);
     u32 high = half[1];
     return half[0] == low ? (u64)high << 32 | low : 0;
 #else

@@ -181,8 +181,10 @@ static void page_fault(frame_t *frame, u32 inside)
         if (refusal->level == 1 && is_device_frame(frame_number) && !user(frame) &&
             emulate_move(frame, frame_number << 12 | (address & 0xfff), error & 2))
             return;
-        question = (struct question){ .exit = VMI_RING_EXIT_REFUSED, .eax = address, .edx = (u32)refusal->gpa };
-        ask_brain(frame, &question);
+        question = (struct question){ .exit = VMI_RING_EXIT_REFUSED, .eax = address, .edx = (u32)(refusal->gpa >> 32),
+                                      .ecx = (u32)refusal->gpa };
+        if (ask_brain(frame, &question) == VMI_RING_ACTION_FAULT)
+            return;
         fault = error | 1;
     }
     count_exit(VMI_RING_EXIT_FAULT);
@@ -251,6 +253,16 @@ static void bad_frame(frame_t *frame)
     reflect(frame, 13, selector & 0xfffc);
 }
 
+/* An exception of the guest's, if nobody says otherwise. */
+static void tell_exception(frame_t *frame, u32 vector, u32 error)
+{
+    struct question question = { .exit = VMI_RING_EXIT_EXCEPTION, .eax = vector, .edx = error };
+    u32 action = ask_brain(frame, &question);
+
+    if (action == VMI_WIRE_ACTION_CONTINUE || action == VMI_WIRE_ACTION_CHANGED)
+        reflect(frame, vector, error);
+}
+
 static void exception(frame_t *frame)
 {
     u32 vector = frame->vector;
@@ -274,8 +286,7 @@ static void exception(frame_t *frame)
     default:
         break;
     }
-    count_exit(VMI_RING_EXIT_EXCEPTION);
-    reflect(frame, vector, frame->error);
+    tell_exception(frame, vector, frame->error);
 }
 
 /* In: the frame, on this CPU's stack. What it holds afterwards is gone on with. */
@@ -321,8 +332,8 @@ void general_protection(frame_t *frame, u32 error)
             return;
         if (frame->eip >= VMI_WIRE_BASE)
             blame_site(frame);
-        ask_brain(frame, &question);
+        if (ask_brain(frame, &question) == VMI_RING_ACTION_FAULT)
+            return;
     }
-    count_exit(VMI_RING_EXIT_EXCEPTION);
-    reflect(frame, 13, error);
+    tell_exception(frame, 13, error);
 }

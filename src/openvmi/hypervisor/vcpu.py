@@ -85,10 +85,13 @@ class Vcpu:
         """Root of the page tables in use."""
         return self._words[self._first + WORD["cr3"]]
 
+    def _is_jump(self) -> bool:
+        return self.call in JUMPS
+
     @property
     def where(self) -> str:
         """The caller as ``function+0x12``, or its address where symbols are not known; ``(no caller)`` of a jump."""
-        if self.call in JUMPS:
+        if self._is_jump():
             return NO_CALLER
         return f"{self.caller:#010x}" if self.guest is None else self.guest.symbols.place(self.caller)
 
@@ -109,7 +112,7 @@ class Vcpu:
         There is nothing in a kernel without frame pointers that would make this certain: a function that has returned
         may still be there.
         """
-        jump = self.call in JUMPS
+        jump = self._is_jump()
         if self.guest is None:
             return [] if jump else [f"{self.caller:#010x}"]
         symbols = self.guest.symbols

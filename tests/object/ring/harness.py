@@ -75,6 +75,7 @@ class Host(ctypes.Structure):
         *((name, ctypes.c_uint32) for name in ("wild_frame", "wild_shadow", "early", "busy")),
         *((name, ctypes.c_uint32) for name in ("mutate_after", "mutate_gpa")),
         ("mutate_value", ctypes.c_uint64),
+        ("tear_after", ctypes.c_uint32),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from .harness import (
     DATA,
+    FILLED,
     FRAMES,
     FULL,
     HOLE,
@@ -143,6 +144,22 @@ def test_a_store_of_another_cpu_in_the_middle_of_a_fault_is_not_lost(guest: Mach
     if not host.mutate_after:
         assert guest.entry(TABLES, 3) & ~(FULL ^ (P | W | U)) == (DATA + 1) * PAGE | P | W | U
     host.mutate_after = 0
+
+
+@PAE_ALONE
+@pytest.mark.parametrize("turn", range(1, 7))
+def test_an_entry_is_read_as_it_was_at_one_time(guest: Machine, turn: int) -> None:
+    """Between two values, of which one has a frame above 4 GiB: half of each would be a third frame."""
+    host, address = guest.host, 3 * PAGE
+    for use in (guest.fault, guest.translate):
+        guest.write(TABLES, 3, 1 << 32 | (DATA + 1) * PAGE | FULL)
+        guest.inval(0, address)
+        host.mutate_gpa = TABLES * PAGE + 3 * guest.width.bytes
+        host.mutate_value, host.tear_after = DATA * PAGE | FULL, turn
+        result, found = use(0, address, W)
+        host.tear_after = 0
+        assert guest.hardware(0, address, W) in {None, DATA}
+        assert use == guest.fault or result != FILLED or found >> 12 == DATA
 
 
 @pytest.mark.parametrize("count", [1, QUEUE, QUEUE + 1, 1 << 31, 0xFFFFFFFF])

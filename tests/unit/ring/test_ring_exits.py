@@ -127,6 +127,12 @@ def test_tables(asked: Asked) -> None:
     assert asked.ask(RingExit.SET_TR, eax=0)[0] == RingAction.FAULT
 
 
+def test_an_exit_has_a_place(asked: Asked) -> None:
+    asked.ask(RingExit.WRMSR, ecx=0x176, eax=0xC0100000, edx=0, caller=0xC0101234)
+    vcpu = RingVcpu(asked.link, asked.vcpus[0], RingExit.WRMSR)
+    assert vcpu.where == "0xc0101234"
+
+
 class Strict(Ring):
     quiet = frozenset()
 
@@ -141,7 +147,8 @@ def test_a_gate_into_the_monitor_is_nothing() -> None:
     assert strict.ask(RingExit.GATE, ecx=0x80, eax=0x600000, edx=0xE500)[0] == Action.CHANGED
     assert strict.ask(RingExit.SET_ROOT, eax=0x1000)[0] == Action.CONTINUE
     assert strict.ask(RingExit.SET_ROOT, eax=0xE0000000)[0] == RingAction.FAULT
-    assert strict.ask(RingExit.APIC, ecx=0x300, eax=0x4500)[0] == Action.RETURN
+    assert strict.ask(RingExit.APIC, ecx=0x300, eax=0x4500)[0] == Action.CONTINUE, "the monitor's own"
+    assert strict.ask(RingExit.APIC, ecx=0x300, eax=0x4400)[0] == Action.RETURN
 
 
 def test_a_state_that_can_not_be_read_starts_no_cpu(asked: Asked) -> None:

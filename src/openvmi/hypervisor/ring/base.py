@@ -58,7 +58,7 @@ kernel asks by ports has no safe answer but Python's, so a short pause of Python
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
-        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC, RingExit.IO_APIC),
+        *(RingExit.RELEASE, RingExit.READ_CR, RingExit.APIC, RingExit.IO_APIC, RingExit.RDPMC),
         *(RingExit.SET_ALARM, RingExit.CANCEL_ALARM),
     }
 )

@@ -38,7 +38,6 @@ NMI: Final = 4
 INIT: Final = 5
 STARTUP: Final = 6
 EXTINT: Final = 7
-_NAMES: Final = {SMI: "SMI", NMI: "NMI", INIT: "INIT", STARTUP: "STARTUP", 3: "reserved", EXTINT: "ExtINT"}
 
 
 @dataclass(slots=True)
@@ -75,7 +74,7 @@ class Pics:
         return 4 if step in {2, 3} and first & _ICW1_ICW4 else 0
 
 
-def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()) -> Answer | Fault:
+def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()) -> Answer:
     """Decide about a write to the local APIC.
 
     Args:
@@ -84,27 +83,26 @@ def apic_write(register: int, value: int, reserved: frozenset[int] = frozenset()
         reserved: vectors of the monitor's own.
 
     Returns:
-        None if it may be done. INIT and STARTUP are answered, not done: to start a CPU is the monitor's. So is all
-        else that is no register to be written: there the hardware may take a message.
+        None if it may be done. INIT and STARTUP never reach the hardware: the monitor starts CPUs. A Value, and nothing
+        is done, for what must not be sent, and what is no register to be written: there the hardware may take a
+        message. Entries that would send such a thing are masked, as the monitor does without us.
     """
     register &= 0xFF0
+    vector, mode = value & 0xFF, value >> 8 & 7
+    odd = vector < EXCEPTIONS or vector in reserved
     if register not in _WRITABLE | _LVT:
         return Value()
     if register == ICR_LOW:
-        mode = value >> 8 & 7
         if mode in {INIT, STARTUP}:
-            return Value()
-        return _message(mode, value & 0xFF, reserved)
+            return None
+        return Value() if odd or mode not in {FIXED, LOWEST} else None
     if register in _LVT and not value & _MASKED:
-        mode = value >> 8 & 7
         # LINT0 brings the 8259s' interrupts; its vector is theirs
-        return None if mode == EXTINT and register == 0x350 else _message(mode, value & 0xFF, reserved)
-    if register == _SPURIOUS and value & 0x100:
-        return _message(FIXED, value & 0xFF, reserved)
-    return None
+        return Continue(value=value | _MASKED) if mode != EXTINT and (odd or mode != FIXED) else None
+    return Continue(value=value | 0xFF) if register == _SPURIOUS and odd else None
 
 
-def redirection(low: int, reserved: frozenset[int] = frozenset()) -> Answer | Fault:
+def redirection(low: int, reserved: frozenset[int] = frozenset()) -> Answer:
     """Decide about the low word of an entry of the I/O APIC's table: what may not be sent is masked.
 
     ExtINT is what it has for the 8259s; their vectors are looked at as they are set.
@@ -112,12 +110,6 @@ def redirection(low: int, reserved: frozenset[int] = frozenset()) -> Answer | Fa
     mode = low >> 8 & 7
     if low & _MASKED or mode == EXTINT:
         return None
-    return Continue(value=low | _MASKED) if isinstance(_message(mode, low & 0xFF, reserved), Fault) else None
-
-
-def _message(mode: int, vector: int, reserved: frozenset[int]) -> Answer | Fault:
-    if mode not in {FIXED, LOWEST}:
-        return protection(f"a message of kind {_NAMES.get(mode, mode)}")
-    if vector < EXCEPTIONS or vector in reserved:
-        return protection(f"an interrupt at vector {vector:#x}")
-    return None
+    vector = low & 0xFF
+    odd = vector < EXCEPTIONS or vector in reserved or mode not in {FIXED, LOWEST}
+    return Continue(value=low | _MASKED) if odd else None

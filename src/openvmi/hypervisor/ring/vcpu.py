@@ -74,6 +74,9 @@ class RingVcpu(Vcpu):
         self._link = link
         self.leaving = leaving
 
+    def _is_jump(self) -> bool:
+        return False  # the instruction itself is where it is
+
     @property
     def frame(self) -> Frame:
         """All registers of the guest; may be changed."""

@@ -252,8 +252,63 @@ static void race_pic(void)
 	stop_second();
 }
 
+static void nothing(void) { cpu_relax(); }
+
+static void read_counter(u32 unused)
+{
+	(void)unused;
+	asm volatile("rdpmc" ::"c"(0) : "eax", "edx");
+}
+
+static void call_counter(u32 counter) { vmi_call(VMI_CALL_RDPMC, 0, 0, counter, 0, 0); }
+
+static void write_cr3_itself(u32 unused)
+{
+	(void)unused;
+	native_write_cr3(read_cr3());
+}
+
+static void unknown(u32 unused)
+{
+	(void)unused;
+	asm volatile("movl %0, %%gs" ::"r"(0xFFF8));
+}
+
+/* No attempt: all that Python can be asked about, once at least; the rest is what other attempts do. */
+static void every_exit(void)
+{
+	if (!start_second(nothing))
+		panic("there is no second CPU");
+	stop_second();
+	io = io_apic_map();
+	asm volatile("movl $0x38, %0; movl $0x10000, %1" : "=m"(io[0]), "=m"(io[4]));
+	vmi_call(VMI_CALL_APICWrite, 0x80, 0, 0, 0, 0);
+	try(read_counter, 0);
+	try(call_counter, 0);
+	try(write_cr3_itself, 0);
+	vmi_call(VMI_CALL_SetLazyMode, 2, 0, 0, 0, 0);
+	write_cr3(read_cr3());
+	vmi_call(VMI_CALL_SetLazyMode, 0, 0, 0, 0, 0);
+	try(unknown, 0);
+	set_pte_at(TRY_VA, entry, EVIL);
+	try(read_own, 0);
+	set_pte_at(TRY_VA, entry, OURS);
+	flush_tlb();
+	try(read_own, 0);
+	vmi_call(VMI_CALL_ReleasePage, pte_pfn(*pde_of(TRY_VA)), 1, 0, 0, 0);
+	try(read_own, 0);
+	vmi_call(VMI_CALL_AllocatePage, pte_pfn(*pde_of(TRY_VA)), 0x41, 0, 0, 0);
+	outl(0, 0xCF8);
+	inl(0xCFC);
+	vmi_call(VMI_CALL_Reboot, 0, 0, 0, 0, 0);
+	held("reboot", (struct caught){ .vector = NONE }, false);
+	result("info tries 1 0 0");
+	vmi_call(VMI_CALL_Shutdown, 0, 0, 0, 0, 0);
+}
+
 const struct attempt race_attempts[] = {
 	{ "race-untold", race_untold }, { "race-told", race_told }, { "race-table", race_table }, { "race-descriptor", race_descriptor },
 	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic },
+	{ "every-exit", every_exit },
 	{ "race-torn", CONFIG_PAE ? race_torn : race_untold }, { NULL, NULL },
 };

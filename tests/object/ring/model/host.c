@@ -21,6 +21,7 @@ struct host {
     u32 busy;                    /* pages freed while a CPU had them loaded */
     u32 mutate_after, mutate_gpa; /* once, before that many more maps of frames: the other CPU's store */
     u64 mutate_value;
+    u32 tear_after;              /* once, between the halves of that many more entries: the same store */
 };
 struct host host;
 
@@ -105,6 +106,11 @@ void relax(u32 cpu)
 
 void host_event(u32 what, u32 index)
 {
+    if (what == HALF) {
+        if (host.tear_after && !--host.tear_after)
+            memcpy(host.ram + host.mutate_gpa, &host.mutate_value, sizeof(shadow_entry));
+        return;
+    }
     if (what == FREED) {
         freed_at[index] = ++now;
         for (u32 cpu = 0; cpu < SHADOW_CPUS; cpu++)

@@ -18,7 +18,7 @@ void tlb_load(u32 machine);
 void tlb_flush_others(u32 cpu);
 void relax(u32 cpu);
 
-enum { FREED, TAKEN };
+enum { FREED, TAKEN, HALF };
 void host_event(u32 what, u32 index);
 #define SHADOW_EVENT(what, index) host_event(what, index)
 
