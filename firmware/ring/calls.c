@@ -423,8 +423,7 @@ static u32 ports(frame_t *frame, u32 number)
     return 1;
 }
 
-/* In: the frame of a call; its number is in `vector`. */
-void ring_call(frame_t *frame)
+static void serve(frame_t *frame)
 {
     u32 number = frame->vector, mode;
 
@@ -440,4 +439,13 @@ void ring_call(frame_t *frame)
         machine_registers(frame, number) || machine(frame, number))
         return;
     ports(frame, number);
+}
+
+/* In: the frame of a call; its number is in `vector`. An interrupt at the gate's first instruction was held back, even if the
+ * guest takes interrupts, and then does nothing to have it. */
+void ring_call(frame_t *frame)
+{
+    serve(frame);
+    if (cpu_->held && shared_->interrupts & EFLAGS_IF)
+        release_held(frame);
 }

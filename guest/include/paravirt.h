@@ -120,8 +120,9 @@ void vmi_timer_oneshot(u64 cycles);
 void vmi_timer_cancel(void);
 /** Alarms first come as IRQ 0. After LVTT is programmed (vector, unmasked) on this CPU: cancel, call this, re-arm. */
 void vmi_timer_wire_lvtt(void);
-/** Available counter, and stolen = real - available; cycles. */
+/** Available and stolen counters, in cycles: real = available + stolen. */
 u64 vmi_clock_available(void);
+u64 vmi_clock_stolen(void);
 
 #include "pv_sites.h"
 
@@ -141,6 +142,7 @@ ALWAYS_INLINE void vmi_timer_oneshot(u64 cycles) { (void)cycles; }
 ALWAYS_INLINE void vmi_timer_cancel(void) {}
 ALWAYS_INLINE void vmi_timer_wire_lvtt(void) {}
 ALWAYS_INLINE u64 vmi_clock_available(void) { return 0; }
+ALWAYS_INLINE u64 vmi_clock_stolen(void) { return 0; }
 
 #include "pv_plain.h"
 

@@ -43,6 +43,47 @@ static void check_alarms(struct kcheck_result *result)
 	expect(result, ticks_in(50000) > 0, "no tick after the alarms");
 }
 
+/* Counters for 25 ticks: none goes back, and what was read between two readings of the real one lies between them. A ROM
+ * whose stolen counter stands still has nothing stolen. */
+static void check_counters(struct kcheck_result *result)
+{
+	u64 before = clock_cycles(), available = vmi_clock_available(), stolen = vmi_clock_stolen(), end, real;
+	u32 backwards = 0, outside = 0;
+
+	end = before + (u64)clock_khz() * 250;
+	do {
+		u64 a = vmi_clock_available(), s = vmi_clock_stolen();
+
+		real = clock_cycles();
+		backwards += real < before || a < available || s < stolen;
+		outside += a + s < before || a + s > real;
+		before = real, available = a, stolen = s;
+	} while (real < end);
+	expect_equal(result, backwards, 0, "times a counter went back");
+	expect_equal(result, outside, 0, "times real was not available + stolen");
+}
+
+/* Ticks of the periodic alarm against its counter. None may come twice, and none be lost; but the host may hold up a timer
+ * for longer than a period, and what is missed then is not made up for: more than one chance. */
+static void check_periods(struct kcheck_result *result)
+{
+	u32 period = clock_khz() * (1000 / TICK_HZ), periods, ticks, attempt = 0, twice = 0;
+
+	do {
+		u64 next = vmi_clock_available() + period;
+
+		periods = 0;
+		ticks = this_cpu()->ticks;
+		while (periods < 25)
+			if (vmi_clock_available() >= next)
+				next += period, periods++;
+		ticks = this_cpu()->ticks - ticks;
+		twice += ticks > periods + 1;
+	} while (ticks + 1 < periods && ++attempt < 8);
+	expect_equal(result, twice, 0, "times more ticks than periods");
+	expect(result, ticks + 1 >= periods, "%u ticks in %u periods", ticks, periods);
+}
+
 void check_time(struct kcheck_result *result)
 {
 	struct cpu *cpu = this_cpu();
@@ -65,8 +106,11 @@ void check_time(struct kcheck_result *result)
 	expect(result, read_tsc() > tsc, "the TSC stands still");
 	expect(result, clock_khz() >= 1000, "the clock runs at %u kHz", clock_khz());
 	expect(result, time_wall_ns() > 1000000000ull * 1000000000, "it is before 2001");
-	if (vmi_timer_present())
-		check_alarms(result);
+	if (!vmi_timer_present())
+		return;
+	check_alarms(result);
+	check_counters(result);
+	check_periods(result);
 }
 
 /* ---- Work for other CPUs ---- */

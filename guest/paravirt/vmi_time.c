@@ -47,6 +47,11 @@ u64 vmi_clock_available(void)
 	return counter(VMI_COUNTER_AVAILABLE);
 }
 
+u64 vmi_clock_stolen(void)
+{
+	return counter(VMI_COUNTER_STOLEN);
+}
+
 u32 vmi_clock_khz(void)
 {
 	return khz;

@@ -21,8 +21,8 @@ struct orders {
 /* The status of a command that does not understand its words, on the host as here. */
 #define STATUS_USAGE 2
 
-/* stop: nothing but the mark, and success. The others are ways to fail: see end_badly(). */
-static const char *const trials[] = {"stop", "spin", "panic", "crash", "silent", "reboot", "segv"};
+/* stop: nothing but the mark, and success; idle: nothing more, ever. The others are ways to fail: see end_badly(). */
+static const char *const trials[] = {"stop", "idle", "spin", "panic", "crash", "silent", "reboot", "segv"};
 
 /* Answers whether the word means something. A Linux of that time passes the separator `--` on. */
 static bool take_word(struct orders *orders, const char *word)
@@ -75,6 +75,9 @@ static void end_badly(const char *how)
 	if (text_equal(how, "spin"))
 		for (;;)
 			;
+	if (text_equal(how, "idle"))
+		for (;;)
+			pause_ms(1000);
 	if (text_equal(how, "panic") || text_equal(how, "crash"))
 		leave(1);
 	if (text_equal(how, "silent"))

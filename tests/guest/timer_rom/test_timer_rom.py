@@ -42,7 +42,7 @@ def test_ticks_and_single_alarms(vm: Vm, timer_rom: Path, guest: str, append: st
     machine, facts = run_checked(vm, guest, append, option_roms=(timer_rom,), cpu_model=model)
     assert facts["timer"] == "vmi"
     assert {answers(machine)[call] for call in GROUP} == {RelocType.CALL_REL}
-    assert time_checks(machine) == 12
+    assert time_checks(machine) == 16
 
 
 @pytest.mark.parametrize("guest", GUESTS)
