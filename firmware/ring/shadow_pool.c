@@ -7,7 +7,8 @@
  */
 #include "shadow_inner.h"
 
-#define BATCH 16u /* evicted at a time: a flush is dear */
+#define BATCH 16u      /* evicted at a time, at least: a flush is dear, and the dearer the more CPUs have to be heard */
+#define BATCHES 32u    /* in a large pool */
 
 struct shadow_state shadow;
 
@@ -110,11 +111,18 @@ static void flush_all(u32 cpu)
     shadow.stale = 0;
 }
 
-/* Drop up to BATCH pages that nobody has loaded; two rounds of the hand at most. */
+/* Pages dropped before they are flushed for. */
+static u32 batch(void)
+{
+    u32 part = shadow.config.pool_pages / BATCHES;
+    return part > BATCH ? part : BATCH;
+}
+
+/* Drop a batch of pages that nobody has loaded; two rounds of the hand at most. */
 static void evict(u32 cpu)
 {
-    u32 dropped = 0;
-    for (u32 turn = 0; turn < 2 * shadow.config.pool_pages && dropped < BATCH; turn++) {
+    u32 dropped = 0, wanted = batch();
+    for (u32 turn = 0; turn < 2 * shadow.config.pool_pages && dropped < wanted; turn++) {
         shadow.hand = shadow.hand + 1u < shadow.config.pool_pages ? (u16)(shadow.hand + 1) : 1;
         struct shadow_page *page = page_of(shadow.hand);
         if (page->kind < TABLE || page->kind > TOP || page->pins)
@@ -140,7 +148,7 @@ static u32 take(u32 cpu)
         shadow.free = (u16)fresh;
     }
     if (!shadow.free) {
-        if (shadow.limbo_pages < BATCH)
+        if (shadow.limbo_pages < batch())
             evict(cpu);
         flush_all(cpu);
     }
