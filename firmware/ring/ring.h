@@ -220,6 +220,7 @@ void set_root(u32 cr3);
 
 /* descriptors.c */
 struct descriptor safe_descriptor(struct descriptor wanted);
+u32 turn_descriptor(u32 selector, u32 offset);
 void load_gdt(u32 base, u32 limit);
 u32 load_ldt(u32 selector);
 void load_idt(u32 base, u32 limit);
@@ -228,7 +229,6 @@ void write_descriptor(u32 index, u32 in_ldt, struct descriptor wanted);
 const struct descriptor *find_descriptor(u32 selector);
 u32 code_selector(u32 selector, u32 ring);    /* 1 = code of that ring, present */
 u32 stack_selector(u32 selector, u32 ring);
-u32 turn_descriptor(u32 selector, u32 offset);
 void set_kernel_stack(u32 selector, u32 esp);
 void monitor_descriptors(void);
 void set_sysenter(void);

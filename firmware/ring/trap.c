@@ -319,10 +319,12 @@ void general_protection(frame_t *frame, u32 error)
         if (!error && (user_port(frame) || turn_segment(frame)))
             return;
     } else {
-        if (emulate(frame) || (!error && turn_segment(frame)))
+        if (emulate(frame))
             return;
         if (frame->eip >= VMI_WIRE_BASE)
             blame_site(frame);
+        if (!error && turn_segment(frame))
+            return;
         ask_brain(frame, &question);
     }
     count_exit(VMI_RING_EXIT_EXCEPTION);

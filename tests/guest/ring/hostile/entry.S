@@ -5,7 +5,6 @@
  */
 #include "layout.h"
 #include "paravirt.h"
-#include "selectors.h"
 
 	.text
 

@@ -8,7 +8,6 @@
 #define OPENVMI_HOSTILE_H
 
 #include "memory.h"
-#include "selectors.h"
 #include "vmi_wire.h"
 
 /* What came of one try. */
@@ -43,9 +42,11 @@ pte_t *entry_of(u32 va);
 #define HOLE VMI_WIRE_BASE
 #define MONITOR(offset) (VMI_WIRE_BASE + (offset))
 #define MACHINE(offset) (VMI_WIRE_BAR + (offset))
-#define TEXT_OF(value) #value
-#define TEXT(value) TEXT_OF(value)
-#define CALL_MONITOR "lcall $" TEXT(MONITOR_GATE) ", $0; "
+/* Its selectors, as firmware/ring/ring.h has them: MONITOR_CS, _DS, _TASK, _GATE, and _FIRST and _LAST of its descriptors, as
+ * numbers that assembler takes (recipe.py). */
+#define CALL_GATE "lcall $" NUMBER(MONITOR_GATE) ", $0"
+#define NUMBER(name) NUMBER_(name)
+#define NUMBER_(name) #name
 #define TRY_VA 0xE0000000 /* linear addresses of no use */
 
 extern const u32 secrets[]; /* offsets of the device's memory that are the monitor's */
@@ -56,6 +57,6 @@ struct attempt {
 	void (*run)(void);
 };
 extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[],
-	sensitive_attempts[], race_attempts[], limit_attempts[];
+	sensitive_attempts[], race_attempts[];
 
 #endif
