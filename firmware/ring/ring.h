@@ -226,6 +226,7 @@ void set_root(u32 cr3);
 
 /* descriptors.c */
 struct descriptor safe_descriptor(struct descriptor wanted);
+u32 turn_descriptor(u32 selector, u32 offset);
 void load_gdt(u32 base, u32 limit);
 u32 load_ldt(u32 selector);
 void load_idt(u32 base, u32 limit);
@@ -246,7 +247,6 @@ static inline u32 is_stack(u32 selector, u32 ring)
     return cpu_->known_stack[ring] == selector || stack_selector(selector, ring);
 }
 
-u32 turn_descriptor(u32 selector, u32 offset);
 void set_kernel_stack(u32 selector, u32 esp);
 void monitor_descriptors(void);
 void set_sysenter(void);

@@ -328,10 +328,12 @@ void general_protection(frame_t *frame, u32 error)
         if (!error && (user_port(frame) || turn_segment(frame)))
             return;
     } else {
-        if (emulate(frame) || emulate_rdtsc(frame) || (!error && turn_segment(frame)))
+        if (emulate(frame) || emulate_rdtsc(frame))
             return;
         if (frame->eip >= VMI_WIRE_BASE)
             blame_site(frame);
+        if (!error && turn_segment(frame))
+            return;
         if (ask_brain(frame, &question) == VMI_RING_ACTION_FAULT)
             return;
     }

@@ -57,7 +57,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
         board.in_place_rom(folder),
         payloads,
         board.device_pieces(payloads, board.MEMORY),
-        recipe.build(folder, board.HERE),
+        recipe.build(folder, includes=(board.HERE,)),
     )
 
 

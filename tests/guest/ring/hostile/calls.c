@@ -45,8 +45,7 @@ static void run_code(u32 unused)
 /* Ring 3 has no gate: it is the kernel's. */
 static void gate_from_user(void)
 {
-	/* push $17; lcall $MONITOR_GATE, $0; int $0x80 */
-	static const u8 code[] = { 0x6A, 0x11, 0x9A, 0, 0, 0, 0, MONITOR_GATE & 0xFF, MONITOR_GATE >> 8, 0xCD, 0x80 };
+	static const u8 code[] = { 0x6A, 0x11, 0x9A, 0, 0, 0, 0, MONITOR_GATE & 0xFF, MONITOR_GATE >> 8, 0xCD, 0x80 }; /* push $17; lcall */
 	struct caught caught;
 
 	user_load(code, sizeof code);

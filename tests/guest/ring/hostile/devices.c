@@ -202,7 +202,7 @@ static volatile u32 stack_selector_word;
 static void delayed(u32 vector)
 {
 	(void)vector;
-	asm volatile("movw %0, %%ss; " CALL_MONITOR ::"m"(stack_selector_word) : "memory");
+	asm volatile("movw %0, %%ss; " CALL_GATE ::"m"(stack_selector_word) : "memory");
 }
 
 static void delayed_interrupt(u32 vector)

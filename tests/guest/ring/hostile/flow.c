@@ -30,7 +30,7 @@ static void break_point(void) { asm volatile("int3; 1: jmp 1b"); }
 static void invalid(void) { asm volatile("ud2"); }
 static void fault_page(void) { asm volatile("movl 0xEFFFF010, %eax; 1: jmp 1b"); }
 static void push_word(void) { asm volatile("pushl %eax; pushl %eax; ud2"); }
-static void call_monitor(void) { asm volatile(CALL_MONITOR "ud2"); }
+static void call_monitor(void) { asm volatile(CALL_GATE "; ud2"); }
 static void privileged(void) { asm volatile("movl $0x12345678, %ecx; rdmsr; 1: jmp 1b"); }
 static void software(void) { asm volatile("int $0x20; 1: jmp 1b"); }
 static void take_frame(void) { asm volatile("iret"); }
@@ -135,10 +135,10 @@ static void forged_frames(void)
 		forge("flags-kernel", here, KERNEL_CS | kernel_rpl, flags[i], 0);
 		forge("flags-user", USER_CODE, USER_CS, flags[i], USER_DS);
 	}
-	for (u32 cs = 0; cs < 0x10000; cs = cs < 0x40 ? cs + 1 : cs < MONITOR_CS ? cs * 2 : cs + 4) {
+	for (u32 cs = 0; cs < 0x10000; cs = cs < 0x40 ? cs + 1 : cs < 0x400 ? cs * 2 : cs + 4) {
 		forge("cs-kernel", here, cs, 0x202, KERNEL_DS);
 		forge("cs-user", USER_CODE, cs | 3, 0x202, USER_DS);
-		if (cs > MONITOR_END * 8)
+		if (cs > 0x500)
 			break;
 	}
 	for (u32 ss = 0; ss < 0x1000; ss = ss < 0x40 ? ss + 1 : ss * 3)
@@ -264,7 +264,7 @@ static void soft_interrupt(u32 vector)
 
 static void gates(void)
 {
-	static const u16 selectors[] = { MONITOR_CS, MONITOR_CS | 1, 0, MONITOR_TASK, MONITOR_TSS, MONITOR_DS, KERNEL_DS, 0x60, 0xFFF8, USER_CS };
+	static const u16 selectors[] = { MONITOR_CS, MONITOR_CS | 1, 0, MONITOR_TASK, MONITOR_TASK - 8, MONITOR_DS, KERNEL_DS, 0x60, 0xFFF8, USER_CS };
 
 	for (u32 type = 0; type < 32; type++) {
 		for (u32 i = 0; i < ARRAY_SIZE(selectors); i++) {
@@ -287,7 +287,7 @@ static void bad_gate(void)
 		u32 selector, offset, type;
 	} bad[] = {
 		{ MONITOR_CS, MONITOR(VMI_RING_IMAGE_OFFSET), 0xEF00 }, { MONITOR_CS, MONITOR(VMI_RING_IMAGE_OFFSET), 0xEE00 },
-		{ MONITOR_TASK, 0, 0xE500 },				 { KERNEL_DS, 0, 0xEF00 },
+		{ MONITOR_TASK, 0, 0xE500 },					 { KERNEL_DS, 0, 0xEF00 },
 		{ KERNEL_CS, MONITOR(VMI_RING_IMAGE_OFFSET), 0xEF00 },	 { 0, 0, 0xEE00 },
 		{ KERNEL_CS, MONITOR(VMI_RING_IMAGE_OFFSET), 0xEE00 },	 { MONITOR_GATE, 0, 0xEC00 },
 	};

@@ -45,9 +45,9 @@ pde_t *directory_of(u32 va);
 #define HOLE VMI_WIRE_BASE
 #define MONITOR(offset) (VMI_WIRE_BASE + (offset))
 #define MACHINE(offset) (VMI_WIRE_BAR + (offset))
-/* Its selectors, as firmware/ring/ring.h has them: MONITOR_CS, _DS, _TSS, _TASK, _GATE, and of its descriptors _FIRST and _END, as
+/* Its selectors, as firmware/ring/ring.h has them: MONITOR_CS, _DS, _TASK, _GATE, and _FIRST and _LAST of its descriptors, as
  * numbers that assembler takes (recipe.py). */
-#define CALL_MONITOR "lcall $" NUMBER(MONITOR_GATE) ", $0; "
+#define CALL_GATE "lcall $" NUMBER(MONITOR_GATE) ", $0"
 #define NUMBER(name) NUMBER_(name)
 #define NUMBER_(name) #name
 #define TRY_VA 0xE0000000 /* linear addresses of no use */
@@ -60,6 +60,6 @@ struct attempt {
 	void (*run)(void);
 };
 extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[],
-	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[], limit_attempts[];
+	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[][];
 
 #endif

@@ -6,6 +6,10 @@
  */
 #include "hostile.h"
 
+void reach(void);
+void reach_stack(void);
+void reach_through_descriptors(void);
+
 #define SLOT (GDT_ENTRIES - 1)
 #define SELECTOR (SLOT * 8)
 #define WINDOW_END (HOLE + VMI_RING_WINDOW_SIZE)
@@ -76,8 +80,8 @@ static void access(u32 which)
 	accesses[which]();
 }
 
-/* Every instruction that reaches memory or goes there, at every secret. A stack there ends us: `limits-stack`. */
-static void reach(void)
+/* Every instruction that reaches memory or goes there, at every secret. A stack there ends us: reach_stack. */
+void reach(void)
 {
 	for (u32 i = 0; i < secret_count; i++) {
 		place = MONITOR(secrets[i]);
@@ -108,7 +112,7 @@ static void stack_there(u32 push)
 		pop_stack();
 }
 
-static void reach_stack(void)
+void reach_stack(void)
 {
 	u32 which = option_number("which", 0);
 
@@ -144,7 +148,7 @@ static u32 random_base(void)
 }
 
 /* A data segment with any base and limit, up or down, of 16 or 32 bits, in bytes or pages; then what it reaches of us. */
-static void reach_through_descriptors(void)
+void reach_through_descriptors(void)
 {
 	struct descriptor *gdt = this_cpu()->gdt;
 
@@ -171,7 +175,3 @@ static void reach_through_descriptors(void)
 	load_gs(0);
 	write_gdt_entry(gdt, SLOT, 0, 0);
 }
-
-const struct attempt limit_attempts[] = {
-	{ "reach", reach }, { "reach-stack", reach_stack }, { "reach-descriptors", reach_through_descriptors }, { NULL, NULL },
-};

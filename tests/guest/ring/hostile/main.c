@@ -150,8 +150,7 @@ static void catch_exceptions(void)
 static const struct attempt *find(const char *name)
 {
 	static const struct attempt *const lists[] = { memory_attempts, segment_attempts, flow_attempts, device_attempts,
-						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts,
-						       limit_attempts };
+						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts };
 
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
 		for (const struct attempt *attempt = lists[i]; attempt->name != NULL; attempt++)
@@ -159,15 +158,6 @@ static const struct attempt *find(const char *name)
 			    (name[strlen(attempt->name)] == ' ' || name[strlen(attempt->name)] == '\0'))
 				return attempt;
 	return NULL;
-}
-
-/* Tries at the monitor's selectors are none if it has others. */
-static bool knows_selectors(void)
-{
-	u32 task = 0, gate = 0;
-
-	asm volatile("str %w0; larl %2, %1" : "+r"(task), "+r"(gate) : "r"(MONITOR_GATE) : "cc");
-	return task == MONITOR_TSS && (gate & 0x1F00) == 0x0C00;
 }
 
 /* What the hypervisor must still do for us: a question that goes to Python, and a page-table entry. */
@@ -196,8 +186,6 @@ void kernel_main(u32 magic, u32 boot_info)
 	if (attempt == NULL)
 		panic("no such attempt");
 	result("info cpl %u", kernel_rpl);
-	if (kernel_rpl == 1 && !knows_selectors())
-		panic("the monitor's selectors are others");
 	irq_disable();
 	update_kernel_stack(&this_cpu()->tss, ADDRESS(entry_stack) + sizeof entry_stack);
 	attempt->run();

@@ -22,18 +22,18 @@ def monitor() -> tuple[str, ...]:
     found = {
         name: int(value, 0) for name, value in re.findall(r"^#define (\w+) (0x[0-9a-f]+|\d+)\b", text, re.MULTILINE)
     }
-    places = {name: found[f"RING_{name}"] for name in ("CS", "DS", "TSS", "GATE")}
-    places |= {"TASK": found["RING_TSS_DOUBLE"], "FIRST": found["GDT_OURS"], "END": found["GDT_ENTRIES"]}
+    places = {name: found[f"RING_{name}"] for name in ("CS", "DS", "GATE")}
+    places |= {"TASK": found["RING_TSS_DOUBLE"], "FIRST": found["GDT_OURS"], "LAST": found["GDT_ENTRIES"] - 1}
     return tuple(f"MONITOR_{name}={value:#x}" for name, value in places.items())
 
 
-def build(folder: Path, *includes: str, pae: bool = False) -> Path:
+def build(folder: Path, *, pae: bool = False, includes: tuple[str, ...] = ()) -> Path:
     """Link the hostile kernel in ``folder`` and return its ELF; the ring-3 programs must have been built.
 
     Args:
         folder: where to.
+        pae: with three levels of page tables.
         includes: folders of headers that come before all others, relative to the root.
-        pae: of the kernel with three levels of page tables.
     """
     programs = images.path("guest.elf").parent / "user"
     variant = next(each for each in VARIANTS if each.paravirt and each.pae is pae and "-13" not in each.image)

@@ -193,7 +193,7 @@ static void random_descriptors(void)
 /* The monitor's own entries, by their selectors, and tables that lie where they must not. */
 static void monitor_selectors(void)
 {
-	for (u32 selector = MONITOR_FIRST * 8; selector < MONITOR_END * 8; selector += 8) {
+	for (u32 selector = MONITOR_FIRST * 8; selector <= MONITOR_LAST * 8; selector += 8) {
 		struct caught caught = try(load_gs, selector);
 
 		held("load", caught, caught.vector == NONE);
@@ -208,7 +208,7 @@ static void monitor_selectors(void)
 		held("jump", try(far_jump, selector), level() == 0);
 	}
 	held("beyond", try(load_gs, 0xFFF8), false);
-	for (u32 index = MONITOR_FIRST; index < 0x10001; index = index < MONITOR_END ? index + 1 : index * 2)
+	for (u32 index = MONITOR_FIRST; index < 0x10001; index = index <= MONITOR_LAST ? index + 1 : index * 2)
 		write_gdt_entry(this_cpu()->gdt, index, FLAT_LOW, DESC_CODE32);
 	held("written", try(far_return, (MONITOR_FIRST + 10) * 8), level() == 0);
 }
@@ -242,7 +242,13 @@ static void wild_tables(void)
 	load_idt(&idtr);
 }
 
+/* limits.c */
+void reach(void);
+void reach_stack(void);
+void reach_through_descriptors(void);
+
 const struct attempt segment_attempts[] = {
+	{ "reach", reach }, { "reach-stack", reach_stack }, { "reach-descriptors", reach_through_descriptors },
 	{ "gdt", in_gdt },	     { "ldt", in_ldt },		    { "descriptors", random_descriptors },
 	{ "selectors", monitor_selectors }, { "tables", wild_tables }, { NULL, NULL },
 };
