@@ -147,31 +147,48 @@ static u32 random_base(void)
 	}
 }
 
-/* A data segment with any base and limit, up or down, of 16 or 32 bits, in bytes or pages; then what it reaches of us. */
+static struct descriptor ldt[8] ALIGNED(PAGE_SIZE);
+
+/* What a segment with that base reaches of the monitor. */
+static void reach_through(u32 selector, u32 base)
+{
+	for (u32 i = 0; i < secret_count + 2; i++) {
+		u32 at = i < secret_count ? MONITOR(secrets[i]) : i == secret_count ? WINDOW_END : 0xFFFFFFFF;
+
+		for (u32 write = 0; write < 2; write++) {
+			struct caught caught;
+
+			load_gs(selector);
+			offset = 0u - 8; /* below the base: the hypervisor may turn the segment for that */
+			try(through_gs, 0);
+			load_gs(selector);
+			offset = at - base;
+			caught = try(through_gs, write);
+			held("descriptor", caught, caught.vector != 13);
+		}
+	}
+	load_gs(0);
+}
+
+/* A data segment with any base and limit, up or down, of 16 or 32 bits, in bytes or pages, of either table. */
 void reach_through_descriptors(void)
 {
 	struct descriptor *gdt = this_cpu()->gdt;
 
+	set_ldt(gdt, ADDRESS(ldt), ARRAY_SIZE(ldt));
 	for (u32 i = 0; i < 400; i++) {
 		u32 base = random_base(), limit = random32() % 2 ? 0xFFFFF - random32() % 3 : random32();
 		u32 high = (random32() & 0x00C00000) | 0x9200 | (random32() & 0x6400) | (limit & 0xF0000);
+		u32 selector = i & 1 ? 3 * 8 + 4 : SELECTOR, low = base << 16 | (limit & 0xFFFF);
 
-		write_gdt_entry(gdt, SLOT, base << 16 | (limit & 0xFFFF), high | (base >> 16 & 0xFF) | (base & 0xFF000000));
-		if (try(load_gs, SELECTOR | 1).vector != NONE)
-			continue;
-		for (u32 j = 0; j < secret_count + 2; j++) {
-			u32 at = j < secret_count ? MONITOR(secrets[j]) : j == secret_count ? WINDOW_END : 0xFFFFFFFF;
-
-			for (u32 write = 0; write < 2; write++) {
-				struct caught caught;
-
-				load_gs(SELECTOR | 1);
-				offset = at - base;
-				caught = try(through_gs, write);
-				held("descriptor", caught, caught.vector != 13);
-			}
-		}
+		high |= (base >> 16 & 0xFF) | (base & 0xFF000000);
+		if (i & 1)
+			write_ldt_entry(ldt, 3, low, high);
+		else
+			write_gdt_entry(gdt, SLOT, low, high);
+		if (try(load_gs, selector | 1).vector == NONE)
+			reach_through(selector | 1, base);
 	}
-	load_gs(0);
 	write_gdt_entry(gdt, SLOT, 0, 0);
+	set_ldt(gdt, 0, 0);
 }
