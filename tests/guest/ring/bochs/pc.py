@@ -27,7 +27,8 @@ from .board import BAR
 _ALL: Final = (BAR + wire.WIRE_SIZE) >> 20
 _ROM_ADDRESS: Final = 0xD0000
 _LOOK: Final = 0.02  # seconds
-_PATIENCE: Final = 5.0  # seconds for it to end after it was told to
+_PATIENCE: Final = 1.0  # seconds for it to end after it was told to
+_ATTEMPTS: Final = 8  # to tell it
 _WORD: Final = re.compile(r"0x[0-9a-f]+ <[^>]*>:((?:\t0x[0-9a-f]{8})+)", re.MULTILINE)
 _TEXT: Final = 0x4000  # bytes of the monitor's image that are surely code
 _LOOKED_AT: Final = ((wire.RING_INFO_OFFSET, RingInfo.SIZE), (wire.RING_IMAGE_OFFSET, _TEXT))
@@ -130,10 +131,11 @@ def _watch(folder: Path, process: subprocess.Popen[bytes], limit: float) -> bool
         while process.poll() is None and time.monotonic() < end and not _is_over(folder):
             time.sleep(_LOOK)
         late = time.monotonic() >= end
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)  # back to the debugger, which goes on with its commands
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
+        for _ in range(_ATTEMPTS):
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)  # back to the debugger, which goes on with its commands
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
     finally:
         process.kill()
         process.wait()
