@@ -40,7 +40,11 @@ static void check_alarms(struct kcheck_result *result)
 	expect(result, ticks <= (apic_present() ? 0 : 1), "%u ticks of a cancelled alarm", ticks);
 	expect(result, vmi_clock_available() > available, "the available counter stands still");
 	vmi_timer_periodic(TICK_HZ);
-	expect(result, ticks_in(50000) > 0, "no tick after the alarms");
+	start = time_ns();
+	ticks = this_cpu()->ticks;
+	while (this_cpu()->ticks == ticks && time_ns() - start < 1000000000)
+		cpu_relax();
+	expect(result, this_cpu()->ticks != ticks, "no tick after the alarms");
 }
 
 /* Counters for 25 ticks: none goes back, and what was read between two readings of the real one lies between them. A ROM
@@ -64,7 +68,7 @@ static void check_counters(struct kcheck_result *result)
 }
 
 /* Ticks of the periodic alarm against its counter. None may come twice, and none be lost; but the host may hold up a timer
- * for longer than a period, and what is missed then is not made up for: more than one chance. */
+ * for longer than a period, and what is missed then is not made up for: a few periods at a time, and many chances. */
 static void check_periods(struct kcheck_result *result)
 {
 	u32 period = clock_khz() * (1000 / TICK_HZ), periods, ticks, attempt = 0, twice = 0;
@@ -74,12 +78,12 @@ static void check_periods(struct kcheck_result *result)
 
 		periods = 0;
 		ticks = this_cpu()->ticks;
-		while (periods < 25)
+		while (periods < 5)
 			if (vmi_clock_available() >= next)
 				next += period, periods++;
 		ticks = this_cpu()->ticks - ticks;
 		twice += ticks > periods + 1;
-	} while (ticks + 1 < periods && ++attempt < 8);
+	} while ((ticks + 1 < periods || attempt < 4) && ++attempt < 100);
 	expect_equal(result, twice, 0, "times more ticks than periods");
 	expect(result, ticks + 1 >= periods, "%u ticks in %u periods", ticks, periods);
 }

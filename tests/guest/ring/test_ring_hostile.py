@@ -22,7 +22,7 @@ from openvmi.hypervisor.session import Session
 from openvmi.images import RING_PAYLOADS, path
 from openvmi.machine import Nic
 
-LIMIT = 20
+LIMIT = 90
 TEXT = 0x4000
 """Bytes of the monitor's image that are surely code."""
 

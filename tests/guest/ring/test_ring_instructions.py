@@ -83,7 +83,7 @@ SEEN: dict[str, tuple[str, str | None]] = {
 
 
 def saw(kernel: Path, hypervisor: str) -> dict[str, str]:
-    request = Request(kernel=str(kernel), hypervisor=hypervisor, append="try=sensitive", accel="tcg", timeout=20)
+    request = Request(kernel=str(kernel), hypervisor=hypervisor, append="try=sensitive", accel="tcg", timeout=90)
     with machine_of(request) as run:
         outcome = run.wait()
         machine = run if isinstance(run, Machine) else run.machine

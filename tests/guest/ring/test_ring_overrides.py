@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from openvmi import images
 from openvmi.boot import Request, configure
 from openvmi.hypervisor.answers import Continue, Value
 from openvmi.hypervisor.ring import Decision, Fault, Ring
@@ -17,7 +18,7 @@ from openvmi.hypervisor.ring.exits import EXITS
 from openvmi.hypervisor.session import Session
 from openvmi.hypervisor.vcpu import Vcpu
 
-LIMIT = 30
+LIMIT = 90
 METHODS = frozenset(shape.method for shape in EXITS.values())
 
 
@@ -38,24 +39,24 @@ def overridden(seen: Counter[str]) -> type[Ring]:
     return made
 
 
-def run(ring: Ring, kernel: Path, attempt: str, cpus: int = 1) -> Session:
-    request = Request(
-        kernel=str(kernel), hypervisor="ring", append=f"try={attempt}", cpus=cpus, accel="tcg", timeout=LIMIT
-    )
+def run(ring: Ring, kernel: Path, words: str, cpus: int = 1) -> Session:
+    request = Request(kernel=str(kernel), hypervisor="ring", append=words, cpus=cpus, accel="tcg", timeout=LIMIT)
     with Session(ring, configure(request)) as session:
         session.wait()
     return session
 
 
-@pytest.mark.parametrize("width", ["hostile", "hostile_pae"])
-def test_every_method_is_asked(width: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("width", "plain"), [("hostile", "guest.elf"), ("hostile_pae", "guest-pae.elf")])
+def test_every_method_is_asked(width: str, plain: str, request: pytest.FixtureRequest) -> None:
     seen = Counter[str]()
     kernel = request.getfixturevalue(width)
-    session = run(overridden(seen)(), kernel, "every-exit", cpus=2)
+    session = run(overridden(seen)(), kernel, "try=every-exit", cpus=2)
     assert session.stop is not None
     assert "switched itself off" in session.stop.reason
-    run(overridden(seen)(), kernel, "sensitive")
-    assert not METHODS - seen.keys()
+    run(overridden(seen)(), kernel, "try=sensitive")
+    run(overridden(seen)(), images.path(plain), "-- check")
+    missing = METHODS - seen.keys()
+    assert not missing
 
 
 class Answers(Ring):
@@ -79,7 +80,7 @@ class Answers(Ring):
 
 def test_answers_are_done(hostile: Path) -> None:
     ring = Answers()
-    session = run(ring, hostile, "map-call")
+    session = run(ring, hostile, "try=map-call")
     tries = [line.text.split() for line in session.machine.result.of("info") if line.text.startswith("try SetPxE ")]
     assert tries
     assert {words[2] for words in tries} == {"6"}, "the fault that was asked for, and no other"

@@ -300,6 +300,7 @@ static void every_exit(void)
 	vmi_call(VMI_CALL_AllocatePage, pte_pfn(*pde_of(TRY_VA)), 0x41, 0, 0, 0);
 	outl(0, 0xCF8);
 	inl(0xCFC);
+	vmi_call(VMI_CALL_WallclockUpdated, 0, 0, 0, 0, 0);
 	vmi_call(VMI_CALL_Reboot, 0, 0, 0, 0, 0);
 	held("reboot", (struct caught){ .vector = NONE }, false);
 	result("info tries 1 0 0");
