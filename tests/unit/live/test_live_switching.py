@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from openvmi.abi import Call
 from openvmi.abi.wire import BrainState, Mode, Phase
 from openvmi.errors import HarnessError, UsageError
+from openvmi.hypervisor import switchboard
 from openvmi.hypervisor.answers import Answer
 from openvmi.hypervisor.base import Hypervisor
 from openvmi.hypervisor.link import SWITCHABLE
@@ -21,6 +22,7 @@ from openvmi.hypervisor.vcpu import Vcpu
 
 from .wired import HEADER, Cpu, Guest, Named, Wired
 
+LONG = 3.0  # seconds; far more than what is waited for takes on a busy host
 MIXED = st.lists(
     st.one_of(
         st.tuples(st.just("switch"), st.sampled_from([Mode.NATIVE, Mode.COUNT, Mode.TRACE])),
@@ -38,7 +40,7 @@ def test_a_switch_changes_all_calls_and_says_what_they_were(wired: Wired) -> Non
     assert {wired.link.mode(call) for call in SWITCHABLE} == {Mode.COUNT}
     again = wired.board.switch(Mode.COUNT, [Call.SetCR3])
     assert not again.calls
-    assert 0 < change.took < 0.1
+    assert 0 < change.took < 2
 
 
 def test_a_call_that_has_no_stub_can_not_be_switched(wired: Wired) -> None:
@@ -117,10 +119,11 @@ def test_a_cpu_that_never_stops_filling_its_mailbox_is_named_and_not_waited_for(
     wired.link.words[Cpu(wired, 1).box] = 4 + Phase.CLAIMED
     began = time.monotonic()
     assert wired.board.detach().outstanding == (1,)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < LONG
 
 
 def test_a_cpu_that_asks_again_at_once_has_gone_on(wired: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switchboard, "SETTLE", LONG)
     wired.board.attach(Named(1))
     cpus, answer, ended = [Cpu(wired, 0), Cpu(wired, 1)], wired.brain._answer, threading.Event()
 
@@ -135,7 +138,7 @@ def test_a_cpu_that_asks_again_at_once_has_gone_on(wired: Wired, monkeypatch: py
     change = wired.board.attach(Named(2))
     ended.set()
     assert not change.outstanding
-    assert change.took < 0.04
+    assert change.took < LONG / 2
 
 
 def test_a_handler_may_detach_its_own_hypervisor(wired: Wired) -> None:
@@ -175,7 +178,7 @@ def test_handlers_that_change_hypervisors_from_within_one_another_are_never_aske
 def test_a_handler_that_hangs_delays_the_detach_and_not_the_modes(
     wired: Wired,
 ) -> None:
-    hypervisor = Named(1, pause=1.0)
+    hypervisor = Named(1, pause=2.0)
     wired.board.attach(hypervisor)
     thread = threading.Thread(target=Cpu(wired, 0).call, args=(Call.GetCR2,))
     thread.start()
@@ -185,7 +188,7 @@ def test_a_handler_that_hangs_delays_the_detach_and_not_the_modes(
         wired.brain.run(lambda: None, patience=0.1)
     began = time.monotonic()
     wired.board.switch(Mode.NATIVE)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1.5
     assert wired.link.mode(Call.GetCR2) is Mode.NATIVE
     assert not wired.board.detach().outstanding
     thread.join(5)

@@ -100,14 +100,14 @@ def test_the_same_machine_is_taken_over(steps: Steps) -> None:
 
 
 def test_the_time_limit_counts_from_the_early_start(steps: Steps) -> None:
-    config = steps("sleep=30", timeout=0.4)
+    config = steps("sleep=30", timeout=1.4)
     remember(config)
     head_start = begun()
-    time.sleep(0.3)
+    time.sleep(1.2)
     before = time.monotonic()
     outcome, _ = ended(config, head_start)
     assert outcome.how == "timeout"
-    assert time.monotonic() - before < 0.3
+    assert time.monotonic() - before < 1.2
 
 
 def test_another_command_is_not_taken_over(steps: Steps) -> None:
