@@ -37,7 +37,7 @@ def no_trace() -> Iterator[None]:
     yield
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-    assert descriptors() == before
+    assert descriptors() <= before  # threads of earlier tests may close theirs only now
 
 
 def descriptors() -> int:
