@@ -11,6 +11,10 @@
 #define mailbox_ ((volatile struct vmi_wire_mailbox *)AREA(cpu_->number))
 #define ring_ ((volatile struct vmi_wire_ring *)(AREA(cpu_->number) + VMI_WIRE_CPU_RING))
 
+/* Of the header's wait_cycles. Ports that are looked at have no answer but Python's, and a host may be busy: so a guest of ring
+ * waits for some seconds. */
+#define PATIENCE 4ull
+
 static void exchange(volatile u32 *at, u32 value)
 {
     asm volatile("xchgl %0, %1" : "+r"(value), "+m"(*at)::"memory");
@@ -67,7 +71,7 @@ static u32 wait_answer(void)
         relax(cpu_->number);
         if (header_->hold)
             start = rdtsc();
-        if (rdtsc() - start < header_->wait_cycles)
+        if (rdtsc() - start < PATIENCE * header_->wait_cycles)
             continue;
         header_written->brain = VMI_WIRE_BRAIN_LOST;
         if (compare_exchange((volatile u32 *)&mailbox_->state, request, idle) == answer)

@@ -21,6 +21,12 @@ from pathlib import Path
 
 import pytest
 
+from openvmi.boot import Request, configure
+from openvmi.hypervisor.ring import Ring
+from openvmi.hypervisor.ring.answers import Decision
+from openvmi.hypervisor.session import Session
+from openvmi.hypervisor.vcpu import Vcpu
+
 BOOTS = int(os.environ.get("OPENVMI_BOOTS", "2"))
 FIRST = int(os.environ.get("OPENVMI_BOOTS_FIRST", "0"))
 KERNEL = os.environ.get("OPENVMI_BOOTS_KERNEL", "")
@@ -86,3 +92,21 @@ def test_boots_while_python_is_interrupted(kernel: str, cpus: int, tmp_path: Pat
         f"{answered:,} questions answered, nobody there for {stopped:.0f} s\n"
     )
     assert not failures
+
+
+class Slow(Ring):
+    """Thinks for long about the first port that it is asked about: a busy host's doing, or a pause upon a pause."""
+
+    thinking = 2.5
+
+    def on_out(self, vcpu: Vcpu, port: int, size: int, value: int) -> Decision:
+        time.sleep(self.thinking)
+        self.thinking = 0.0
+        return super().on_out(vcpu, port, size, value)
+
+
+def test_a_guest_waits_for_some_seconds() -> None:
+    config = configure(Request(kernel="guest", hypervisor="ring", append="-- check", accel="tcg", timeout=60))
+    with Session(Slow(), config) as session:
+        assert session.wait().ok
+        assert session.link.losses().upcalls == 0

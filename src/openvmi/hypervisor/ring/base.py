@@ -53,8 +53,10 @@ _WHY: Final = {
     RingRefusal.CPUS: "there are too many CPUs",
 }
 PATIENCE: Final = 0xFFFFFFFF
-"""TSC ticks that a guest waits for an answer, all that there is room for: more than a second on any machine. What a
-kernel asks by ports has no safe answer but Python's, so a short pause of Python must not lose one."""
+"""A quarter of the TSC ticks that a guest waits for an answer (firmware/ring/brain.c), all that there is room for.
+
+A short pause of Python must lose no question: what a kernel asks by ports has no safe answer but Python's.
+"""
 _QUIET: Final = frozenset(
     {
         *(RingExit.DESCRIPTOR, RingExit.GATE, RingExit.SET_ROOT, RingExit.EXCEPTION, RingExit.ALLOCATE),
