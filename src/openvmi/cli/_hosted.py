@@ -112,7 +112,8 @@ class Hosted:
     def __enter__(self) -> Self:
         if _does_nothing(self.hypervisor):
             name = type(self.hypervisor).__name__
-            tell(printable(f"openvmi: warning: no method of {name} is named after a call: nothing comes to Python"))
+            what = "a call" if _ring(self.hypervisor) is None else "a call or an exit"
+            tell(printable(f"openvmi: warning: no method of {name} is named after {what}: nothing comes to it"))
         self._stack.callback(self._session.close)
         self._stack.callback(self._stage.close)
         voices = self._voices()
