@@ -345,6 +345,6 @@ def _does_nothing(hypervisor: Hypervisor) -> bool:
         from ..hypervisor.ring import Ring
 
         methods = (shape.method for shape in ring.exit_shapes())
-        if kind is Ring or any(getattr(kind, name) is not getattr(Ring, name) for name in methods):
+        if kind is Ring or ring.masters or any(getattr(kind, name) is not getattr(Ring, name) for name in methods):
             return False
     return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))
