@@ -8,6 +8,7 @@ import pytest
 
 from openvmi.cli._hosted import _does_nothing
 from openvmi.hypervisor import Hypervisor, Ring
+from openvmi.hypervisor.ring.pci import Function
 
 
 class _Call(Hypervisor):
@@ -23,7 +24,7 @@ class _Exit(Ring):
 
 
 class _Masters(Ring):
-    masters = frozenset({(0, 1, 1)})
+    masters = frozenset({Function(0, 1, 1)})
 
 
 class _RingSlip(Ring):
