@@ -178,6 +178,7 @@ void halt(frame_t *frame)
             wait_interrupt();
             obey_others(1);
         }
+        follow_modes(); /* an idle guest has all its interrupts here */
         release_held(frame);
         return;
     }

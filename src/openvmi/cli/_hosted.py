@@ -112,7 +112,8 @@ class Hosted:
     def __enter__(self) -> Self:
         if _does_nothing(self.hypervisor):
             name = type(self.hypervisor).__name__
-            tell(printable(f"openvmi: warning: no method of {name} is named after a call: nothing comes to Python"))
+            what = "a call" if _ring(self.hypervisor) is None else "a call or an exit"
+            tell(printable(f"openvmi: warning: no method of {name} is named after {what}: nothing comes to it"))
         self._stack.callback(self._session.close)
         self._stack.callback(self._stage.close)
         voices = self._voices()
@@ -344,6 +345,6 @@ def _does_nothing(hypervisor: Hypervisor) -> bool:
         from ..hypervisor.ring import Ring
 
         methods = (shape.method for shape in ring.exit_shapes())
-        if kind is Ring or any(getattr(kind, name) is not getattr(Ring, name) for name in methods):
+        if kind is Ring or ring.masters or any(getattr(kind, name) is not getattr(Ring, name) for name in methods):
             return False
     return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))

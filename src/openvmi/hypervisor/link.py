@@ -62,8 +62,8 @@ class Link:
         fault: the first thing that made no sense in what the guest wrote; empty if there was none.
 
     Raises:
-        HarnessError: the payload is of another build, or for fewer CPUs.
-        UsageError: sizes out of range.
+        HarnessError: the payload is of another build.
+        UsageError: it is for fewer CPUs; sizes out of range.
     """
 
     def __init__(
@@ -112,7 +112,8 @@ class Link:
         if head.hash != wire.WIRE_HASH or len(payload) > wire.WIRE_CODE_SIZE:
             raise HarnessError("the payload is of another build than this package", help="make images")
         if self.cpus > head.cpus:
-            raise HarnessError(f"this payload serves {head.cpus} CPUs, not {self.cpus}")
+            most = f"--cpus {head.cpus}"
+            raise UsageError("more CPUs than this hypervisor serves", where=f"{self.cpus} CPUs", help=most)
         at = wire.WIRE_CODE_OFFSET
         self.bytes[at : at + len(payload)] = payload
         self._write_tables()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,8 @@ from .base import Hypervisor
 from .blame import place_of
 from .link import WITHOUT_STUB
 
+_ALIKE = 0.8
+_TIME = range(Call.GetCycleFrequency, Call.WallclockUpdated + 1)
 _CHOICE = (Mode.NATIVE, Mode.COUNT, Mode.TRACE)
 _MODES = "modes = {Call.SetPxE: Mode.COUNT}; Mode.NATIVE and Mode.TRACE are the others"
 
@@ -74,6 +77,7 @@ def check_methods(cls: type[Hypervisor]) -> None:
             raise UsageError(
                 f"{shape.method} is never asked: this call has no native code, so guests are not offered it",
                 where=_where(method, cls),
+                help="under ring they are: derive the class from Ring" if number in _TIME else "",
             )
         _check_method(method, shape, cls)
     for shape in cls.exit_shapes():
@@ -88,7 +92,7 @@ def _owner(cls: type[Hypervisor], name: str) -> type:
 
 
 def _check_spelling(cls: type[Hypervisor]) -> None:
-    """Refuse ``SetCR3`` and ``setcr3`` for ``set_cr3``: nobody would ever call them."""
+    """Refuse ``SetCR3`` and ``setcr3`` for ``set_cr3``, ``on_wrmrs`` for ``on_wrmsr``: nobody would ever call them."""
     names = {shape.method.replace("_", ""): shape for shape in SHAPES.values()}
     for name in dir(cls):
         shape = names.get(name.replace("_", "").lower())
@@ -96,6 +100,18 @@ def _check_spelling(cls: type[Hypervisor]) -> None:
             wanted = ", ".join(("self", "vcpu", *(argument for argument, _, _ in shape.takes)))
             where = _where(getattr(cls, name), cls)
             raise UsageError(f"{name} is no call's method", where=where, help=f"def {shape.method}({wanted})")
+    _check_exits(cls)
+
+
+def _check_exits(cls: type[Hypervisor]) -> None:
+    exits = {shape.method: shape for shape in cls.exit_shapes()}
+    for name in dir(cls) if exits else ():
+        if not name.startswith("on_") or name in exits or not callable(getattr(cls, name)):
+            continue
+        if close := get_close_matches(name, exits, n=1, cutoff=_ALIKE):
+            wanted = ", ".join(("self", "vcpu", *(argument for argument, _, _ in exits[close[0]].takes)))
+            where = _where(getattr(cls, name), cls)
+            raise UsageError(f"{name} is no exit's method", where=where, help=f"def {close[0]}({wanted})")
 
 
 def _check_method(method: object, shape: CallShape, cls: type[Hypervisor]) -> None:

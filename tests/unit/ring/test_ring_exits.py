@@ -269,3 +269,29 @@ def test_a_method_that_can_not_be_called_is_told_before_the_machine_starts(tmp_p
     file.write_text(f"from openvmi.hypervisor import Ring\nclass Mine(Ring):\n    {method}\n")
     with pytest.raises(UsageError, match="on_"):
         load_hypervisor(str(file))
+
+
+@pytest.mark.parametrize(("vector", "error"), [(32, 0), (-1, 0), ("x", 0), (13, -1), (13, 1 << 32), (13, None)])
+def test_a_fault_that_no_cpu_has_is_none(vector: int, error: int) -> None:
+    with pytest.raises(UsageError):
+        Fault(vector, error)
+
+
+@pytest.mark.parametrize("name", ["on_wrmrs", "on_set_alram", "on_wallclok"])
+def test_a_slip_in_an_exits_name_is_told(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from openvmi.hypervisor import Ring\n\n\nclass Mine(Ring):\n"
+        f"    def {name}(self, *rest): ...\n\n    def on_my_own(self): ...\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(UsageError, match=f"mine.py:5: {name} is no exit's method") as caught:
+        load_hypervisor(str(file))
+    assert caught.value.help.startswith("def on_")
+
+
+def test_more_cpus_than_are_served_are_a_wrong_argument() -> None:
+    ring = Ring()
+    with pytest.raises(UsageError, match="9 CPUs: more CPUs than this hypervisor serves") as caught:
+        Link(mmap.mmap(-1, wire.WIRE_SIZE), 9, ring.payload(9))
+    assert caught.value.help == "--cpus 8"

@@ -100,5 +100,6 @@ def test_a_class_may_have_a_method_for_a_call_that_is_offered(tmp_path: Path, ba
     if works:
         assert load_hypervisor(str(file)).routed() == (Call.SetAlarm,)
     else:
-        with pytest.raises(UsageError, match="set_alarm is never asked"):
+        with pytest.raises(UsageError, match="set_alarm is never asked") as caught:
             load_hypervisor(str(file))
+        assert "from Ring" in caught.value.help

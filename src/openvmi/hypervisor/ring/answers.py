@@ -7,11 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ...errors import UsageError
 from ..answers import Answer
 
 DIVIDE: Final = 0
 INVALID: Final = 6
 PROTECTION: Final = 13
+_VECTORS: Final = 32
+_ERROR_MAX: Final = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,20 @@ class Fault:
         vector: of the exception, 0 to 31.
         error: its error code; for exceptions that have one.
         reason: why, for statistics and traces.
+
+    Raises:
+        UsageError: no exception has such a number, or no error code is such a one.
     """
 
     vector: int = PROTECTION
     error: int = 0
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.vector, int) or not 0 <= self.vector < _VECTORS:
+            raise UsageError("an exception is a number from 0 to 31", where=f"Fault({self.vector!r:.60})")
+        if not isinstance(self.error, int) or not 0 <= self.error <= _ERROR_MAX:
+            raise UsageError("an error code is a number of 32 bits", where=f"Fault(error={self.error!r:.60})")
 
 
 @dataclass(frozen=True, slots=True)
