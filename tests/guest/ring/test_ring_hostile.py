@@ -121,6 +121,7 @@ CALLS = (
     Way("queue", 200),
     *(Way(f"shared seed={seed}", 1, ends=("GATE", "STACK", "SEGMENTS", "ROOT")) for seed in range(1, 4)),
 )
+ALARMS = (Way("alarms", 480), Way("alarm-vector", 5, 5))
 RACES = (
     Way("race-untold", 20000, 100, cpus=2),
     Way("race-told", 20000, cpus=2),
@@ -241,6 +242,11 @@ def test_devices_and_registers(kernel: Path, way: Way) -> None:
 
 @pytest.mark.parametrize("way", CALLS, ids=lambda way: way.name)
 def test_calls(kernel: Path, way: Way) -> None:
+    judge(kernel, way)
+
+
+@pytest.mark.parametrize("way", ALARMS, ids=lambda way: way.name)
+def test_time(kernel: Path, way: Way) -> None:
     judge(kernel, way)
 
 

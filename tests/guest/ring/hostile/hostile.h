@@ -63,6 +63,6 @@ struct attempt {
 	void (*run)(void);
 };
 extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[],
-	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[];
+	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[], alarm_attempts[];
 
 #endif
