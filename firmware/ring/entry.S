@@ -309,9 +309,15 @@ FUNCTION(wait_interrupt)
     ret
 END(wait_interrupt)
 
-/* restart_stack: what this CPU's stack holds is given up. */
+/* restart_stack: what this CPU's stack holds is given up. An IRET, for it may be an NMI that we are in, and until one the next
+ * does not come. */
 FUNCTION(restart_stack)
     movl $(RING_STACK_TOP - 128), %esp  /* park makes a frame above */
+    pushfl
+    pushl %cs
+    pushl $1f
+    iretl
+1:
     call park
 END(restart_stack)
 

@@ -131,6 +131,7 @@ RACES = (
     Way("race-pci", 2000, cpus=2),
     Way("race-pic", 2000, cpus=2),
     Way("race-sysenter", 4000, 4000, cpus=2),
+    Way("race-restart", 1401, cpus=2),
 )
 
 PAE = (

@@ -271,6 +271,18 @@ static void race_sysenter(void)
 
 static void nothing(void) { cpu_relax(); }
 
+/* A CPU that runs is stopped and started again, as often as one likes. */
+static void race_restart(void)
+{
+	if (!start_second(nothing))
+		panic("there is no second CPU");
+	for (u32 i = 0; i < 700; i++) {
+		running = 0;
+		held("restart", (struct caught){ .vector = NONE }, !start_second(nothing));
+	}
+	stop_second();
+}
+
 static void read_counter(u32 unused)
 {
 	(void)unused;
@@ -327,6 +339,7 @@ static void every_exit(void)
 const struct attempt race_attempts[] = {
 	{ "race-untold", race_untold }, { "race-told", race_told }, { "race-table", race_table }, { "race-descriptor", race_descriptor },
 	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic }, { "race-sysenter", race_sysenter },
+	{ "race-restart", race_restart },
 	{ "every-exit", every_exit },
 	{ "race-torn", CONFIG_PAE ? race_torn : race_untold }, { NULL, NULL },
 };
