@@ -212,6 +212,7 @@ static inline __attribute__((always_inline)) u32 take_frame(frame_t *frame, u32 
     if (ring == 3) {
         READ(stack + 12, esp);
         READ(stack + 16, ss);
+        ss &= 0xffff;
         if (!is_stack(ss, 3))
             return 0;
         eflags |= EFLAGS_IF;

@@ -36,10 +36,10 @@ vector_entries:
     pushl $0
     pushl $vector
     jmp intruder_common
-    .elseif vector == 13
+    .elseif vector >= 10 && vector <= 13
     pushl $vector
     jmp intruder_common
-    .elseif vector == 8 || (vector >= 10 && vector <= 14) || vector == 17
+    .elseif vector == 8 || vector == 14 || vector == 17
     pushl $vector
     jmp error_common
     .else
@@ -82,6 +82,10 @@ intruder_common:
     cmpl $SYSENTER_STACK, %esp
     ja error_common
     pushl %eax
+    movl 12(%esp), %eax
+    subl $ring_sysenter, %eax
+    cmpl $(ring_sysenter_end - ring_sysenter), %eax
+    jae intruder_again
     movl %esp, %eax
     movl $(RING_STACK_TOP - 128), %esp
     pushl %ss:20(%eax)
@@ -91,6 +95,18 @@ intruder_common:
     pushl %ss:4(%eax)
     movl %ss:(%eax), %eax
     jmp trap_common
+
+    .pushsection .text, "ax", @progbits
+/* In: EAX, vector, error code, hardware's frame. An NMI in the lines above, while they are still on SYSENTER's way: its IRET would
+ * not put back another stack. There is room to do what it may be about (trap.c: obey_others), and no more. */
+intruder_again:
+    movl $0, %ss:(RING_AREA + AREA_FLUSH)
+    movl %cr3, %eax
+    movl %eax, %cr3
+    popl %eax
+    addl $8, %esp
+    iretl
+    .popsection
 
 /* In: vector in a signed byte, hardware's frame. */
 interrupt_common:
@@ -293,9 +309,15 @@ FUNCTION(wait_interrupt)
     ret
 END(wait_interrupt)
 
-/* restart_stack: what this CPU's stack holds is given up. */
+/* restart_stack: what this CPU's stack holds is given up. An IRET, for it may be an NMI that we are in, and until one the next
+ * does not come. */
 FUNCTION(restart_stack)
     movl $(RING_STACK_TOP - 128), %esp  /* park makes a frame above */
+    pushfl
+    pushl %cs
+    pushl $1f
+    iretl
+1:
     call park
 END(restart_stack)
 

@@ -14,6 +14,7 @@
 #define PIT_LATCH2 0x80
 #define PIT_RUN2 0xb4            /* channel 2, both bytes, rate generator */
 #define MEASURED 12000u          /* counts of the PIT: 10 ms */
+#define LONGEST (1u << 28)       /* cycles until that is given up: another CPU may hold the PIT back */
 #define SAMPLES 5
 #define ATTEMPTS 8
 #define CPUID_APIC 0x200u
@@ -86,10 +87,11 @@ static void measure_once(u32 has_apic)
     if (has_apic)
         apic_register(APIC_TIMER_INITIAL) = ~0u;
     first = take_sample(has_apic);
-    while (pit_since(first.pit) < MEASURED)
+    while (pit_since(first.pit) < MEASURED && rdtsc() - first.tsc < LONGEST)
         relax(cpu_->number);
     last = take_sample(has_apic);
     rate_.pit = (first.pit - last.pit) & 0xffff;
+    rate_.pit += !rate_.pit; /* another CPU has written to the PIT: any rate will do */
     rate_.tsc = (u32)(last.tsc - first.tsc);
     rate_.apic = first.apic - last.apic;
 }

@@ -44,6 +44,7 @@
 /* What vmi_wire.h does not name of a CPU's area. Page 0 has the GDT, struct cpu, TSSs and counters, page 6 the end of the stack
  * and the IDT: on each exit these two are used. */
 #define AREA_CPU 0x500
+#define AREA_FLUSH (AREA_CPU + 164) /* `flush` of struct cpu, for entry.S */
 #define AREA_TIMER 0x600         /* time.c */
 #define AREA_TSS 0x680
 #define AREA_TSS_DOUBLE 0x700
@@ -145,6 +146,7 @@ struct cpu {
     volatile u32 park;     /* go to it */
     volatile u32 flush;    /* flush the TLB, and clear this */
 };
+_Static_assert(__builtin_offsetof(struct cpu, flush) == AREA_FLUSH - AREA_CPU, "entry.S clears it");
 enum { CPU_ABSENT, CPU_PARKED, CPU_RUNNING };
 #define area_of(number) ((struct cpu *)RING_AT(VMI_RING_CPUS_OFFSET + (number) * VMI_RING_CPU_SIZE + AREA_CPU))
 _Static_assert(sizeof(struct cpu) <= AREA_TIMER - AREA_CPU && sizeof(struct tss) <= AREA_TSS_DOUBLE - AREA_TSS, "page 0");

@@ -49,8 +49,10 @@ void shadow_set_cpu(u32 cpu, const shadow_entry hole[SHADOW_HOLE_SLOTS], struct 
     queue->count = 0;
     self->queue = queue;
 #if RING_PAE
-    self->blank = (u16)pool_make(cpu, NO_FRAME, TOP);
-    page_of(self->blank)->pins = 1;
+    if (!self->blank) { /* a CPU may come more than once */
+        self->blank = (u16)pool_make(cpu, NO_FRAME, TOP);
+        page_of(self->blank)->pins = 1;
+    }
 #endif
     shadow_unlock();
 }

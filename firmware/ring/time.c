@@ -164,13 +164,19 @@ static u32 is_irq0(void)
     return service & 1;
 }
 
+/* Our vector can come from elsewhere: an INT of a program's, the 8259s. */
+static u32 is_from_apic(void)
+{
+    return apic_register(APIC_SERVICE + (VMI_RING_TIMER_VECTOR >> 5) * 0x10) >> (VMI_RING_TIMER_VECTOR & 31) & 1;
+}
+
 /* An interrupt has come. 1 = it was ours, and is done; 0 = it is the guest's. */
 u32 time_interrupt(u32 vector)
 {
     struct timer *timer = own_timer();
     u32 where;
 
-    if (vector == VMI_RING_TIMER_VECTOR && rate_.apic) {
+    if (vector == VMI_RING_TIMER_VECTOR && rate_.apic && is_from_apic()) {
         count_exit(VMI_RING_EXIT_TIMER);
         if (!vector_shared)
             apic_register(APIC_END) = 0;

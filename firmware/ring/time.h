@@ -10,6 +10,7 @@
 
 #define APIC_END 0xb0
 #define APIC_SPURIOUS 0xf0
+#define APIC_SERVICE 0x100
 #define APIC_COMMAND 0x300
 #define APIC_LVT_TIMER 0x320
 #define APIC_TIMER_INITIAL 0x380

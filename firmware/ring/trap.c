@@ -192,7 +192,8 @@ static void page_fault(frame_t *frame, u32 inside)
     reflect(frame, 14, fault);
 }
 
-/* SYSENTER's way was left in the middle: by its first instruction with TF, by the last with NT, or by an NMI. Its frame may be
+/* SYSENTER's way was left in the middle: by its first instruction with TF, by the last with NT or if what it leads to has gone,
+ * or by an NMI. Its frame may be
  * overwritten, so it is made anew and gone on with in C. TF traps at the guest's entry, as natively. */
 static void finish_sysenter(frame_t *frame)
 {

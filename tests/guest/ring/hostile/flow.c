@@ -332,9 +332,57 @@ static void sysenter_hole(void)
 	}
 }
 
+#define LATER 40 /* a place in the larger table */
+
+static struct descriptor larger[LATER + 4] ALIGNED(8);
+
+static void write_later(u32 index, struct descriptor d)
+{
+	vmi_call(VMI_CALL_WriteGDTEntry, ADDRESS(larger), index, d.low, d.high, 0);
+}
+
+/* SYSENTER's way is broken off at its end: what it leads to has gone since (which = 0: code, 1: stack), or NT is set (2), or a
+ * trap follows (3). */
+void sysenter_break(u32 which)
+{
+	static const u32 flags[] = { EFLAGS_FIXED, EFLAGS_FIXED, 0x4002, 0x102 };
+	u8 code[] = { 0x68, 0, 0, 0, 0, 0x9D, 0x0F, 0x34 }; /* pushl $flags; popfl; sysenter */
+	struct caught caught;
+
+	memcpy(code + 1, &flags[which], 4);
+	user_load(code, sizeof code);
+	for (u32 i = 0; i < 2; i++)
+		write_later(LATER + i, larger[(i ? KERNEL_DS : KERNEL_CS) / 8]);
+	native_wrmsr(MSR_SYSENTER_CS, LATER * 8);
+	native_wrmsr(MSR_SYSENTER_ESP, this_cpu()->tss.esp0);
+	native_wrmsr(MSR_SYSENTER_EIP, ADDRESS(arrived));
+	if (which < 2)
+		write_later(LATER + which, (struct descriptor){ larger[LATER + which].low, larger[LATER + which].high & ~0x8000u });
+	seen_level = 3;
+	caught = try(run_user, EFLAGS_IF);
+	held("sysenter", caught, seen_level == 0 || caught.vector == NONE);
+	irq_disable();
+}
+
+void sysenter_prepare(void)
+{
+	struct dtr dtr = { sizeof larger - 1, ADDRESS(larger) };
+
+	memcpy(larger, this_cpu()->gdt, GDT_ENTRIES * 8);
+	load_gdt(&dtr);
+}
+
+static void sysenter_broken(void)
+{
+	sysenter_prepare();
+	for (u32 i = 0; i < 400; i++)
+		sysenter_break(i % 4);
+}
+
 const struct attempt flow_attempts[] = {
 	{ "stack", bad_stack }, { "kernel-stack", bad_kernel_stack }, { "frames", forged_frames },   { "iopl", flags_and_iopl },
 	{ "user-strings", user_strings }, { "strings", strings },
 	{ "gates", gates },	{ "gate", bad_gate },		      { "sysenter", sysenter_msrs }, { "sysenter-hole", sysenter_hole },
+	{ "sysenter-broken", sysenter_broken },
 	{ NULL, NULL },
 };

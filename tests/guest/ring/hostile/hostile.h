@@ -50,6 +50,9 @@ pde_t *directory_of(u32 va);
 #define CALL_GATE "lcall $" NUMBER(MONITOR_GATE) ", $0"
 #define NUMBER(name) NUMBER_(name)
 #define NUMBER_(name) #name
+/** flow.c: a larger GDT, then SYSENTER that is broken off in the monitor, in one of four ways. */
+void sysenter_prepare(void);
+void sysenter_break(u32 which);
 #define TRY_VA 0xE0000000 /* linear addresses of no use */
 
 extern const u32 secrets[]; /* offsets of the device's memory that are the monitor's */
@@ -60,6 +63,6 @@ struct attempt {
 	void (*run)(void);
 };
 extern const struct attempt memory_attempts[], segment_attempts[], flow_attempts[], device_attempts[], call_attempts[],
-	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[];
+	sensitive_attempts[], race_attempts[], chipset_attempts[], pae_attempts[], alarm_attempts[];
 
 #endif

@@ -150,7 +150,8 @@ static void catch_exceptions(void)
 static const struct attempt *find(const char *name)
 {
 	static const struct attempt *const lists[] = { memory_attempts, segment_attempts, flow_attempts, device_attempts,
-						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts };
+						       call_attempts, sensitive_attempts, race_attempts, chipset_attempts, pae_attempts,
+						       alarm_attempts };
 
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
 		for (const struct attempt *attempt = lists[i]; attempt->name != NULL; attempt++)

@@ -252,7 +252,36 @@ static void race_pic(void)
 	stop_second();
 }
 
+/* Each turn drops all shadows, and the first CPU is told to flush its TLB: by NMI, wherever it is. */
+static void flip_write_protection(void)
+{
+	vmi_call(VMI_CALL_SetCR0, read_cr0() ^ 0x10000, 0, 0, 0, 0);
+}
+
+/* SYSENTER's way is broken off, and into that breaks an NMI. */
+static void race_sysenter(void)
+{
+	sysenter_prepare();
+	if (!start_second(flip_write_protection))
+		panic("there is no second CPU");
+	for (u32 i = 0; i < ROUNDS / 5; i++)
+		sysenter_break(i % 4);
+	stop_second();
+}
+
 static void nothing(void) { cpu_relax(); }
+
+/* A CPU that runs is stopped and started again, as often as one likes. */
+static void race_restart(void)
+{
+	if (!start_second(nothing))
+		panic("there is no second CPU");
+	for (u32 i = 0; i < 700; i++) {
+		running = 0;
+		held("restart", (struct caught){ .vector = NONE }, !start_second(nothing));
+	}
+	stop_second();
+}
 
 static void read_counter(u32 unused)
 {
@@ -309,7 +338,8 @@ static void every_exit(void)
 
 const struct attempt race_attempts[] = {
 	{ "race-untold", race_untold }, { "race-told", race_told }, { "race-table", race_table }, { "race-descriptor", race_descriptor },
-	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic },
+	{ "race-io-apic", race_io_apic }, { "race-pci", race_pci }, { "race-pic", race_pic }, { "race-sysenter", race_sysenter },
+	{ "race-restart", race_restart },
 	{ "every-exit", every_exit },
 	{ "race-torn", CONFIG_PAE ? race_torn : race_untold }, { NULL, NULL },
 };
