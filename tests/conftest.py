@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 # What may be missing even where everything is required, by the first word of the reason.
-EXPECTED_SKIPS = frozenset({"ia32:"})
+EXPECTED_SKIPS = frozenset({"ia32:", "kernel:"})
 
 # Unit tests that execute ROM images, read whole kernels, play a hostile guest with threads, or wait for processes.
 LONG = (

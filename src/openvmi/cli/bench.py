@@ -30,7 +30,7 @@ from ..bench.measure import (
 from ..bench.statistics import columns
 from ..boot import BUNDLED, DEFAULT_KERNEL, Request
 from ..errors import ExitCode, UsageError
-from ..hypervisor import HOSTED
+from ..hypervisor import HOSTED, offer
 from ..text import printable
 from ._complete import lists_of, lists_of_names_or_files
 from ._output import Output, tell
@@ -200,6 +200,9 @@ def _userland(
     own = next((name for name in hypervisors if is_own(name)), None)
     if own is not None:
         raise UsageError("no command of ours boots a guest under this one", where=own, help="--count boot")
+    behind = next((name for name in hypervisors if offer(name).hosted), None)
+    if behind is not None:
+        raise UsageError("QEMU's own command has no Python behind the ROM", where=behind, help="--count boot")
     taken: dict[str, list[dict[str, float]]] = {}
     for subject in subjects(guests, hypervisors, base):
         for label, times in compare(commands(subject.request), rounds=rounds, progress=_progress()).items():

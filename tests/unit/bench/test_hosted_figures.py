@@ -156,6 +156,7 @@ def test_a_guest_that_waits_can_not_be_counted() -> None:
         ["--count", "gdb", "--cpus", "2"],
         ["--count", "time", "--events", "3"],
         ["--count", "userland", "--hypervisors", "pages"],
+        ["--count", "userland", "--hypervisors", "none,ring"],
         ["--hypervisors", "none,everything"],
     ],
     ids=" ".join,
