@@ -76,7 +76,7 @@ class Link:
     ) -> None:
         self.bytes = memoryview(memory).cast("B")  # type: ignore[arg-type]
         if len(self.bytes) < wire.WIRE_SIZE:
-            raise UsageError(f"the shared memory has {len(self.bytes)} bytes, not {wire.WIRE_SIZE}")
+            raise UsageError(f"the shared memory has {len(self.bytes)} bytes, not {wire.WIRE_SIZE} or more")
         if not 1 <= cpus <= wire.WIRE_CPUS_MAX:
             raise UsageError(f"the wire has room for 1 to {wire.WIRE_CPUS_MAX} CPUs", where=str(cpus))
         self.words = self.bytes.cast("I")
