@@ -61,7 +61,10 @@ def boot(kernel: str, cpus: int, folder: Path, dice: random.Random) -> tuple[str
         process = subprocess.Popen(
             [*command, *words, "--json", found], stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
-        stopped = interrupt(process, dice)
+        try:
+            stopped = interrupt(process, dice)
+        finally:
+            process.kill()  # who breaks this off may leave it stopped for ever
     said_last = (folder / "said").read_text(errors="replace")[-600:]
     if process.returncode:
         return f"exit code {process.returncode}: {said_last}", 0, stopped
