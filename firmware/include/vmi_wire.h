@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xed7059af
+#define VMI_WIRE_HASH 0xe41744d8
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -371,8 +371,8 @@
 #define VMI_RING_SHARED_cr4_OFFSET  28
 #define VMI_RING_SHARED_stack_OFFSET 32
 #define VMI_RING_SHARED_stack_selector_OFFSET 36
-#define VMI_RING_SHARED_sysexit_cs_OFFSET 40
-#define VMI_RING_SHARED_sysexit_ss_OFFSET 44
+#define VMI_RING_SHARED_iopl_OFFSET 40
+#define VMI_RING_SHARED_sysexit_stack_OFFSET 44
 #define VMI_RING_SHARED_maps_OFFSET 48
 #define VMI_RING_SHARED_cpu_OFFSET  96
 #define VMI_RING_SHARED_gdt_base_OFFSET 100
@@ -381,8 +381,11 @@
 #define VMI_RING_SHARED_idt_limit_OFFSET 112
 #define VMI_RING_SHARED_ldt_OFFSET  116
 #define VMI_RING_SHARED_tr_OFFSET   120
-#define VMI_RING_SHARED_iopl_OFFSET 124
-#define VMI_RING_SHARED_unused_OFFSET 128
+#define VMI_RING_SHARED_sysexit_eip_OFFSET 124
+#define VMI_RING_SHARED_sysexit_cs_OFFSET 128
+#define VMI_RING_SHARED_sysexit_esp_OFFSET 132
+#define VMI_RING_SHARED_sysexit_ss_OFFSET 136
+#define VMI_RING_SHARED_unused_OFFSET 140
 #define VMI_RING_SHARED_stolen_OFFSET 1008
 #define VMI_RING_SHARED_unused2_OFFSET 1016
 #define VMI_RING_SHARED_count_OFFSET 1020
@@ -676,8 +679,8 @@ struct vmi_ring_shared {
     unsigned int cr4;                       /* as the guest has it */
     unsigned int stack;                     /* kernel stack that waits */
     unsigned int stack_selector;            /* its selector */
-    unsigned int sysexit_cs;                /* for SYSEXIT, with its RPL of 3 */
-    unsigned int sysexit_ss;                /* for SYSEXIT */
+    unsigned int iopl;                      /* of user mode, as in EFLAGS */
+    unsigned int sysexit_stack;             /* the kernel's ESP while SYSEXIT uses its frame */
     unsigned char maps[48];                 /* four slots of SetLinearMapping: start, bytes, address less physical address */
     unsigned int cpu;                       /* index of this CPU */
     unsigned int gdt_base;                  /* as the guest has it */
@@ -686,8 +689,11 @@ struct vmi_ring_shared {
     unsigned int idt_limit;
     unsigned int ldt;                       /* selector */
     unsigned int tr;                        /* selector */
-    unsigned int iopl;                      /* of user mode, as in EFLAGS */
-    unsigned char unused[880];              /* 0 */
+    unsigned int sysexit_eip;               /* SYSEXIT's frame, four words */
+    unsigned int sysexit_cs;                /* with its RPL of 3 */
+    unsigned int sysexit_esp;
+    unsigned int sysexit_ss;
+    unsigned char unused[868];              /* 0 */
     unsigned long long stolen;              /* cycles stolen from this CPU */
     unsigned char unused2[4];               /* 0 */
     unsigned int count;                     /* entries in the update queue */
@@ -704,8 +710,8 @@ VMI_AT(vmi_ring_shared, cr3, VMI_RING_SHARED_cr3_OFFSET);
 VMI_AT(vmi_ring_shared, cr4, VMI_RING_SHARED_cr4_OFFSET);
 VMI_AT(vmi_ring_shared, stack, VMI_RING_SHARED_stack_OFFSET);
 VMI_AT(vmi_ring_shared, stack_selector, VMI_RING_SHARED_stack_selector_OFFSET);
-VMI_AT(vmi_ring_shared, sysexit_cs, VMI_RING_SHARED_sysexit_cs_OFFSET);
-VMI_AT(vmi_ring_shared, sysexit_ss, VMI_RING_SHARED_sysexit_ss_OFFSET);
+VMI_AT(vmi_ring_shared, iopl, VMI_RING_SHARED_iopl_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_stack, VMI_RING_SHARED_sysexit_stack_OFFSET);
 VMI_AT(vmi_ring_shared, maps, VMI_RING_SHARED_maps_OFFSET);
 VMI_AT(vmi_ring_shared, cpu, VMI_RING_SHARED_cpu_OFFSET);
 VMI_AT(vmi_ring_shared, gdt_base, VMI_RING_SHARED_gdt_base_OFFSET);
@@ -714,7 +720,10 @@ VMI_AT(vmi_ring_shared, idt_base, VMI_RING_SHARED_idt_base_OFFSET);
 VMI_AT(vmi_ring_shared, idt_limit, VMI_RING_SHARED_idt_limit_OFFSET);
 VMI_AT(vmi_ring_shared, ldt, VMI_RING_SHARED_ldt_OFFSET);
 VMI_AT(vmi_ring_shared, tr, VMI_RING_SHARED_tr_OFFSET);
-VMI_AT(vmi_ring_shared, iopl, VMI_RING_SHARED_iopl_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_eip, VMI_RING_SHARED_sysexit_eip_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_cs, VMI_RING_SHARED_sysexit_cs_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_esp, VMI_RING_SHARED_sysexit_esp_OFFSET);
+VMI_AT(vmi_ring_shared, sysexit_ss, VMI_RING_SHARED_sysexit_ss_OFFSET);
 VMI_AT(vmi_ring_shared, unused, VMI_RING_SHARED_unused_OFFSET);
 VMI_AT(vmi_ring_shared, stolen, VMI_RING_SHARED_stolen_OFFSET);
 VMI_AT(vmi_ring_shared, unused2, VMI_RING_SHARED_unused2_OFFSET);

@@ -204,7 +204,7 @@ void *memset(void *to, int value, unsigned long count);
 u32 copy_bytes(void *to, const void *from, u32 count); /* 1 = it faulted; each page once */
 
 /* stubs.S */
-extern const u8 sysexit_critical[], sysexit_critical_end[], return_critical[], return_critical_end[], queue_critical[], queue_critical_end[], iret_instruction[];
+extern const u8 sysexit_critical[], sysexit_critical_end[], sysexit_gate[], return_critical[], return_critical_end[], queue_critical[], queue_critical_end[], iret_instruction[];
 extern const u32 ring_stubs[];
 
 /* memory.c: guest memory by linear address. 1 = done, 0 = no such memory, and nothing is written of a page. */

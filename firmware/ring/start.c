@@ -183,6 +183,9 @@ static frame_t *launch(const struct vmi_ap_state *state)
         load_ldt(0);
     cpu_->sysenter_cs = 0;
     set_sysenter();
+    memset(cpu_->dr, 0, sizeof cpu_->dr);
+    set_dr(6, 0);
+    set_dr(7, 0);
     if (!set_cr4(state->cr4) || !set_cr0(state->cr0) || !code_selector((state->cs & 0xfffc) | 1, 1) ||
         !stack_selector((state->ss & 0xfffc) | 1, 1))
         return 0;

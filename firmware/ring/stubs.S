@@ -105,13 +105,14 @@ STUB(DisableInterrupts, movl $0, %ss:SHARED(interrupts) ; ret)
 STUB(GetInterruptMask, movl %ss:SHARED(interrupts), %eax ; ret)
 STUB(SetInterruptMask, testl $EFLAGS_IF, %eax ; jz 1f ; movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpl $0, %ss:SHARED(held) ; jne 2f ; ret ; 1: movl $0, %ss:SHARED(interrupts) ; ret)
 
-/* SYSEXIT: by RETF, which leaves the flags alone as SYSEXIT does. In: EDX = EIP, ECX = ESP. Stack: 28 bytes. */
+/* SYSEXIT: by RETF, which leaves the flags alone as SYSEXIT does, from a frame that has the selectors in it all the time: pushed,
+ * they would cost 4 ns more. In: EDX = EIP, ECX = ESP. Stack: 12 bytes. */
 FUNCTION(stub_SYSEXIT)
-    pushl %ss:SHARED(sysexit_ss)
-    pushl %ecx
-    pushl %ss:SHARED(sysexit_cs)
-    pushl %edx
-sysexit_critical:                       /* an interrupt from here on is held back, and we are sent back to here */
+    movl %esp, %ss:SHARED(sysexit_stack)
+    movl %edx, %ss:SHARED(sysexit_eip)
+    movl %ecx, %ss:SHARED(sysexit_esp)
+    movl $SHARED(sysexit_eip), %esp
+sysexit_critical:                       /* whatever comes from here on finds us at sysexit_gate, with the stack that we had */
     movl $EFLAGS_IF, %ss:SHARED(interrupts)
     cmpl $0, %ss:SHARED(held)
     jne 1f
@@ -119,11 +120,12 @@ sysexit_critical:                       /* an interrupt from here on is held bac
     jne 1f
     lretl
 sysexit_critical_end:
-1:  leal 16(%esp), %esp
-2:  GATE(VMI_CALL_SYSEXIT)              /* does not come back */
-    PATCH(SYSEXIT, 2b)
+1:  movl %ss:SHARED(sysexit_stack), %esp
+sysexit_gate:
+    GATE(VMI_CALL_SYSEXIT)              /* does not come back */
+    PATCH(SYSEXIT, sysexit_gate)
 END(stub_SYSEXIT)
-    .globl sysexit_critical, sysexit_critical_end
+    .globl sysexit_critical, sysexit_critical_end, sysexit_gate
 
 /* IRET, called: below the frame is the return address, by which the monitor finds the site if the frame is bad.
  * In: the frame above a return address. Stack: 12 bytes. */

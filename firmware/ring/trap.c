@@ -109,17 +109,25 @@ static void hold(u32 vector)
     shared_->held = 1;
 }
 
+/* SYSEXIT uses its frame as stack, which is none for a handler of the guest's: the call is begun anew, by the gate. */
+static __attribute__((noinline)) void leave_sysexit(frame_t *frame)
+{
+    if (user(frame) || frame->eip - (u32)sysexit_critical >= (u32)(sysexit_critical_end - sysexit_critical))
+        return;
+    shared_->interrupts = 0;
+    frame->esp = shared_->sysexit_stack;
+    frame->eip = (u32)sysexit_gate;
+}
+
 /* A place in a stub that must not be left in the middle: back to its beginning, which looks again. */
 static void leave_stub(frame_t *frame)
 {
     u32 eip = frame->eip;
 
+    leave_sysexit(frame);
     if (eip - (u32)return_critical < (u32)(return_critical_end - return_critical)) {
         shared_->interrupts = 0;
         frame->eip = (u32)return_critical;
-    } else if (eip - (u32)sysexit_critical < (u32)(sysexit_critical_end - sysexit_critical)) {
-        shared_->interrupts = 0;
-        frame->eip = (u32)sysexit_critical;
     } else if (eip - (u32)queue_critical < (u32)(queue_critical_end - queue_critical)) {
         frame->eip = (u32)queue_critical;
     }
@@ -258,8 +266,10 @@ static void bad_frame(frame_t *frame)
 static void tell_exception(frame_t *frame, u32 vector, u32 error)
 {
     struct question question = { .exit = VMI_RING_EXIT_EXCEPTION, .eax = vector, .edx = error };
-    u32 action = ask_brain(frame, &question);
+    u32 action;
 
+    leave_sysexit(frame);
+    action = ask_brain(frame, &question);
     if (action == VMI_WIRE_ACTION_CONTINUE || action == VMI_WIRE_ACTION_CHANGED)
         reflect(frame, vector, error);
 }
@@ -331,6 +341,7 @@ void general_protection(frame_t *frame, u32 error)
     } else {
         if (emulate(frame) || emulate_rdtsc(frame))
             return;
+        leave_sysexit(frame);
         if (frame->eip >= VMI_WIRE_BASE)
             blame_site(frame);
         if (!error && turn_segment(frame))

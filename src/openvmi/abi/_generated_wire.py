@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xED7059AF
+WIRE_HASH: Final = 0xE41744D8
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -685,8 +685,8 @@ class RingShared(Record):
         cr4: as the guest has it.
         stack: kernel stack that waits.
         stack_selector: its selector.
-        sysexit_cs: for SYSEXIT, with its RPL of 3.
-        sysexit_ss: for SYSEXIT.
+        iopl: of user mode, as in EFLAGS.
+        sysexit_stack: the kernel's ESP while SYSEXIT uses its frame.
         maps: four slots of SetLinearMapping: start, bytes, address less physical address.
         cpu: index of this CPU.
         gdt_base: as the guest has it.
@@ -695,7 +695,10 @@ class RingShared(Record):
         idt_limit: .
         ldt: selector.
         tr: selector.
-        iopl: of user mode, as in EFLAGS.
+        sysexit_eip: SYSEXIT's frame, four words.
+        sysexit_cs: with its RPL of 3.
+        sysexit_esp: .
+        sysexit_ss: .
         unused: 0.
         stolen: cycles stolen from this CPU.
         unused2: 0.
@@ -704,7 +707,7 @@ class RingShared(Record):
     """
 
     SIZE: ClassVar[int] = 4096
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIII48sIIIIIIII880sQ4sI3072s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIII48sIIIIIIIIIII868sQ4sI3072s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "interrupts": 0,
@@ -717,8 +720,8 @@ class RingShared(Record):
             "cr4": 28,
             "stack": 32,
             "stack_selector": 36,
-            "sysexit_cs": 40,
-            "sysexit_ss": 44,
+            "iopl": 40,
+            "sysexit_stack": 44,
             "maps": 48,
             "cpu": 96,
             "gdt_base": 100,
@@ -727,8 +730,11 @@ class RingShared(Record):
             "idt_limit": 112,
             "ldt": 116,
             "tr": 120,
-            "iopl": 124,
-            "unused": 128,
+            "sysexit_eip": 124,
+            "sysexit_cs": 128,
+            "sysexit_esp": 132,
+            "sysexit_ss": 136,
+            "unused": 140,
             "stolen": 1008,
             "unused2": 1016,
             "count": 1020,
@@ -746,8 +752,8 @@ class RingShared(Record):
     cr4: int = 0
     stack: int = 0
     stack_selector: int = 0
-    sysexit_cs: int = 0
-    sysexit_ss: int = 0
+    iopl: int = 0
+    sysexit_stack: int = 0
     maps: bytes = bytes(48)
     cpu: int = 0
     gdt_base: int = 0
@@ -756,8 +762,11 @@ class RingShared(Record):
     idt_limit: int = 0
     ldt: int = 0
     tr: int = 0
-    iopl: int = 0
-    unused: bytes = bytes(880)
+    sysexit_eip: int = 0
+    sysexit_cs: int = 0
+    sysexit_esp: int = 0
+    sysexit_ss: int = 0
+    unused: bytes = bytes(868)
     stolen: int = 0
     unused2: bytes = bytes(4)
     count: int = 0

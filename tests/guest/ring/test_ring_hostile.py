@@ -89,6 +89,8 @@ FLOW = (
     Way("sysenter", 10, 10),
     Way("sysenter-hole", 11, 11),
     Way("sysenter-broken", 400, 400),
+    Way("sysexit-msrs", 8, 8),
+    Way("sysexit-steps", 1, 1),
     *(
         Way(f"kernel-stack which={stack}", 2, 0, ("STACK", "SEGMENTS", "GATE"))
         for stack in (0, 1, 2, 3, 6, 7, 9, 16, 19, 22)

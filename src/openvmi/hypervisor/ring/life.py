@@ -16,6 +16,8 @@ from ..memory import GuestMemoryError
 from ..vcpu import Vcpu
 from . import registers, starting
 from .answers import Decision, Fault
+from .debug import DebugRegisters
+from .msrs import Msrs
 from .state import TOP, Kept
 
 _FRAMES: Final = (RING_INFO_OFFSET + RingInfo.OFFSETS["frames"]) // 4
@@ -62,7 +64,12 @@ class LifeDecisions(Kept):
         return Value() if reasons else None
 
     def on_ap_start(self, vcpu: Vcpu, apic_id: int) -> Decision:
-        """A CPU with a state is started. None: it is; a Value: it is not."""
+        """A CPU with a state is started, with its registers as at reset. None: it is; a Value: it is not."""
+        del vcpu
+        if apic_id < len(self.debug):
+            self.debug[apic_id] = DebugRegisters()
+            self.msrs[apic_id] = Msrs(TOP)
+        return None
 
     def on_refused(self, vcpu: Vcpu, address: int, physical: int) -> Decision:
         """The guest touched linear ``address``, mapped to ``physical``: not its own. None: it gets a page fault."""

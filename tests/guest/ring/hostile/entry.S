@@ -5,6 +5,7 @@
  */
 #include "layout.h"
 #include "paravirt.h"
+#include "vmi_wire.h"
 
 	.text
 
@@ -63,6 +64,7 @@ caught_common:
 	movl %eax, %fs
 	xorl %eax, %eax
 	movl %eax, %gs
+	movl %esp, caught_esp
 	popl caught_vector
 	popl caught_error
 	popl caught_eip
@@ -72,6 +74,16 @@ caught_common:
 	movl escape_esp, %esp
 	movl $1, %eax
 	jmp escaped
+
+/* hostile_step: #DB's entry, that goes on with what is stepped through. In: hardware's frame. Out: counted in hostile_steps, and in
+ * hostile_lost if the stack is none of ours. Clobbers nothing. */
+	.globl hostile_step
+hostile_step:
+	incl hostile_steps
+	cmpl $VMI_WIRE_BASE, %esp
+	jb 1f
+	incl hostile_lost
+1:	PV_IRET
 
 /* second_again: an exception of the second CPU: it begins anew, on an empty stack. Kernel privilege. */
 	.globl second_again
@@ -149,7 +161,7 @@ call_any:
 
 	.section .bss
 	.balign 4
-	.globl caught_vector, caught_error, caught_eip, caught_cs, escape_ss
+	.globl caught_vector, caught_error, caught_eip, caught_cs, caught_esp, escape_ss, hostile_steps, hostile_lost
 escape_esp:
 	.skip 4
 escape_ss:
@@ -161,4 +173,10 @@ caught_error:
 caught_eip:
 	.skip 4
 caught_cs:
+	.skip 4
+caught_esp:
+	.skip 4
+hostile_steps:
+	.skip 4
+hostile_lost:
 	.skip 4

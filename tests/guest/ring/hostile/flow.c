@@ -379,10 +379,49 @@ static void sysenter_broken(void)
 		sysenter_break(i % 4);
 }
 
+/* ---- SYSEXIT ---- */
+
+extern u32 caught_esp, hostile_steps, hostile_lost;
+extern const u8 hostile_step[];
+
+static void sysexit(u32 flags)
+{
+	asm volatile("pushl %0; popfl; jmp *%1"
+		     ::"r"(flags | EFLAGS_FIXED), "r"(vmi_get_reloc(VMI_CALL_SYSEXIT).eip), "d"(USER_CODE), "c"(USER_STACK + PAGE_SIZE)
+		     : "memory", "cc");
+}
+
+/* To what is no code or stack of ring 3: a fault on the stack that we had. */
+static void sysexit_msrs(void)
+{
+	static const u32 values[] = { KERNEL_CS, 0, MONITOR_CS, MONITOR_DS, 0xFFF8, USER_CS, 0x10, MONITOR_TASK - 16 };
+
+	user_load(user_call, sizeof user_call);
+	for (u32 i = 0; i < ARRAY_SIZE(values); i++) {
+		struct caught caught;
+
+		native_wrmsr(MSR_SYSENTER_CS, values[i]);
+		caught = try(sysexit, 0);
+		held("sysexit", caught, caught_esp >= HOLE || caught.vector != (i == 0 ? 0x80 : 13));
+	}
+}
+
+/* Trapped at each instruction: always with a stack of ours, and at last in ring 3. */
+static void sysexit_steps(void)
+{
+	struct caught caught;
+
+	user_load(user_call, sizeof user_call);
+	native_wrmsr(MSR_SYSENTER_CS, KERNEL_CS);
+	set_gate(1, (void (*)(void))(uintptr_t)hostile_step, GATE_INTERRUPT);
+	caught = try(sysexit, 0x100);
+	held("steps", caught, hostile_lost != 0 || hostile_steps < 6 || caught.vector != 0x80);
+}
+
 const struct attempt flow_attempts[] = {
 	{ "stack", bad_stack }, { "kernel-stack", bad_kernel_stack }, { "frames", forged_frames },   { "iopl", flags_and_iopl },
 	{ "user-strings", user_strings }, { "strings", strings },
 	{ "gates", gates },	{ "gate", bad_gate },		      { "sysenter", sysenter_msrs }, { "sysenter-hole", sysenter_hole },
-	{ "sysenter-broken", sysenter_broken },
+	{ "sysenter-broken", sysenter_broken }, { "sysexit-msrs", sysexit_msrs }, { "sysexit-steps", sysexit_steps },
 	{ NULL, NULL },
 };

@@ -15,7 +15,7 @@ static struct descriptor second_idt[256];
 static u32 own[PT_ENTRIES] ALIGNED(PAGE_SIZE);
 static struct vmi_ap_state state ALIGNED(128);
 static pte_t *entry;
-static volatile u32 running, stop;
+static volatile u32 running, fresh, stop; /* fresh: it has just been started */
 static void (*volatile mischief)(void);
 
 extern const u8 second_again[];
@@ -27,6 +27,7 @@ volatile u32 *io_apic_map(void);
 NORETURN void second(void);
 NORETURN void second(void)
 {
+	fresh = 1;
 	running = 1;
 	while (!stop)
 		mischief();
@@ -271,14 +272,30 @@ static void race_sysenter(void)
 
 static void nothing(void) { cpu_relax(); }
 
+static volatile u32 stale;
+
+/* A CPU that has just been started has no breakpoints; then it has one. */
+static void set_breakpoint(void)
+{
+	cpu_relax();
+	if (!fresh)
+		return;
+	fresh = 0;
+	stale += vmi_call(VMI_CALL_GetDR, 7, 0, 0, 0, 0) != 0x400 || vmi_call(VMI_CALL_GetDR, 0, 0, 0, 0, 0) != 0;
+	vmi_call(VMI_CALL_SetDR, 0, TRY_VA, 0, 0, 0);
+	vmi_call(VMI_CALL_SetDR, 7, 0x401, 0, 0, 0);
+}
+
 /* A CPU that runs is stopped and started again, as often as one likes. */
 static void race_restart(void)
 {
-	if (!start_second(nothing))
+	if (!start_second(set_breakpoint))
 		panic("there is no second CPU");
 	for (u32 i = 0; i < 700; i++) {
 		running = 0;
-		held("restart", (struct caught){ .vector = NONE }, !start_second(nothing));
+		held("restart", (struct caught){ .vector = NONE }, !start_second(set_breakpoint) || stale);
+		while (fresh)
+			;
 	}
 	stop_second();
 }
