@@ -211,6 +211,7 @@ _Noreturn void park(void)
         cpu_->state = CPU_PARKED;
         while (!cpu_->go)
             asm volatile("hlt" ::: "memory");
+        cpu_->park = 0; /* told once more, when it was on its way here */
         copy_bytes(&state, &initial[cpu_->number].state, sizeof state);
         initial[cpu_->number].valid = 0;
         cpu_->started = 1;
