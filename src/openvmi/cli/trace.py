@@ -49,7 +49,22 @@ class LiveRequest:
     run: tuple[str, ...]
 
 
-@click.command("trace", context_settings={"ignore_unknown_options": False})
+class _Command(click.Command):
+    """Tells options of ``openvmi run`` where they belong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from .run import command as run
+
+            if not any(error.option_name in parameter.opts for parameter in run.params):
+                raise
+            help_ = f"behind --: openvmi trace -- {error.option_name} ..."
+            raise UsageError("an option of openvmi run", where=error.option_name, help=help_) from None
+
+
+@click.command("trace", cls=_Command, context_settings={"ignore_unknown_options": False})
 @click.option("--read", "file", type=_FILE, help="A trace file to read.")
 @click.option("--calls", default="", help="Only these, by name, with commas: SetPxE,SetCR3.")
 @click.option(

@@ -188,6 +188,7 @@ class ControlServer:
         }
 
     def _attach(self, hypervisor: Hypervisor) -> Message:
+        _check_asked(hypervisor)
         self._look()
         return self._told(self._session.attach(hypervisor), type(hypervisor).__name__)
 
@@ -344,6 +345,17 @@ def _load(request: Message) -> Hypervisor:
     from .load import load_hypervisor  # noqa: PLC0415 - when somebody wants it
 
     return load_hypervisor(_text(request, "hypervisor"))
+
+
+def _check_asked(hypervisor: Hypervisor) -> None:
+    """Refuse who has methods for exits and none for calls: exits are asked of who was there at the start."""
+    from .load import own_exits  # noqa: PLC0415 - when somebody wants it
+
+    exits = own_exits(type(hypervisor))
+    if exits and not hypervisor.routed() and not hypervisor.modes:
+        who = type(hypervisor).__name__
+        what = f"{who} answers no call, and exits like {exits[0]} are asked only of whom the machine began with"
+        raise UsageError(what, help="openvmi run --hypervisor FILE.py")
 
 
 def _said(error: Exception | None) -> str:

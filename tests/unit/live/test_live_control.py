@@ -207,6 +207,24 @@ def test_a_file_that_ends_the_program_ends_nothing_here(tmp_path: Path) -> None:
         assert client.ask(op="status")["ok"]
 
 
+ONLY_EXITS = """
+from openvmi.hypervisor.ring import Ring
+class Ports(Ring):
+    def on_out(self, vcpu, port, size, value):
+        return None
+"""
+
+
+@pytest.mark.usefixtures("server")
+def test_who_would_never_be_asked_is_not_attached(wired: Wired, tmp_path: Path) -> None:
+    (tmp_path / "ports.py").write_text(ONLY_EXITS)
+    with ControlClient() as client:
+        with pytest.raises(UsageError, match="on_out") as error:
+            client.ask(op="attach", hypervisor=str(tmp_path / "ports.py"))
+        assert "openvmi run --hypervisor" in error.value.help
+        assert {wired.link.mode(call) for call in Call} == {Mode.NATIVE}
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=200), st.builds(lambda depth: b"[" * depth, st.integers(0, 30_000))))
 @pytest.mark.usefixtures("server")

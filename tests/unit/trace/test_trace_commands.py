@@ -96,6 +96,13 @@ def test_a_file_without_its_option_is_told_of_it(openvmi: Run, trace: Path) -> N
     assert "--read FILE" in err
 
 
+@pytest.mark.parametrize("words", [["--hypervisor", "ring"], ["--first", "3", "--cpus=2"]])
+def test_an_option_of_run_is_told_its_place(openvmi: Run, words: list[str]) -> None:
+    status, out, err = openvmi("trace", *words)
+    assert (status, out) == (2, "")
+    assert "behind --: openvmi trace -- " in err
+
+
 def test_diff(openvmi: Run, trace: Path, tmp_path: Path) -> None:
     more = write_trace(tmp_path / "more", [*story(), *[event(caller=0xC1003020)] * 100], table=symbols())
     assert openvmi("diff", trace, trace)[0] == 0
