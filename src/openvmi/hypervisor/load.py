@@ -87,7 +87,7 @@ def check_methods(cls: type[Hypervisor]) -> None:
 
 
 def own_exits(cls: type[Hypervisor]) -> list[str]:
-    """Return the names of a user's own methods for exits of the monitor of `ring`; of a class that has no exits none."""
+    """Return the names of a user's own methods for exits; of a class that knows none, none."""
     names = [shape.method for shape in cls.exit_shapes()]
     return [name for name in names if getattr(cls, name) is not getattr(_owner(cls, name), name)]
 
