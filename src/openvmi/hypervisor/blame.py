@@ -10,6 +10,7 @@ from types import TracebackType
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120 - once, and cheap
 _IMPORT = "<frozen importlib"
+_GENERATED = "<string>"  # of dataclasses: an answer's __init__
 
 
 def user_traceback(error: BaseException) -> str:
@@ -37,4 +38,4 @@ def place_of(error: BaseException) -> str:
 
 
 def _is_ours(file: str) -> bool:
-    return file.startswith((_OURS, _IMPORT))
+    return file.startswith((_OURS, _IMPORT)) or file == _GENERATED

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _MOST_PLACES: Final = 5
+_SHORTEST: Final = 1e-9
+"""Seconds: over less, rates mean nothing, and may be infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ def compare(a: Counts, b: Counts, *, threshold: float, least: float = 0, rates: 
     Raises:
         ValueError: rates are asked for, and one of the two has no time.
     """
-    if rates and not (a.seconds and b.seconds):
-        raise ValueError("one of the two does not say how long it took")
+    if rates and min(a.seconds or 0, b.seconds or 0) < _SHORTEST:
+        raise ValueError("one of the two does not say how long it took, or took no time")
     before, after = (1 / a.seconds, 1 / b.seconds) if rates and a.seconds and b.seconds else (1, 1)
     with_places = bool(a.callers and b.callers) and a.named == b.named
     changes = []

@@ -207,6 +207,8 @@ def test_rates_are_per_second() -> None:
     assert compare(a, b, threshold=0).beyond()
     with pytest.raises(ValueError, match="how long"):
         compare(a, Counts({}), threshold=0, rates=True)
+    with pytest.raises(ValueError, match="no time"):
+        compare(a, Counts({"SetPxE": 1}, seconds=1e-320), threshold=0, rates=True)
 
 
 def test_places_with_and_without_symbols_are_not_mixed() -> None:
