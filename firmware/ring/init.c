@@ -241,7 +241,7 @@ static void start_registers(void)
     set_sysenter();
     load_ldt(before.ldt);
     cpu_->tr = shared_->tr = before.tr;
-    cpu_->started = 1;
+    cpu_->life = 1;
 }
 
 static void out_byte(u32 port, u32 value)

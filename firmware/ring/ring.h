@@ -135,7 +135,7 @@ struct cpu {
     u32 mode;              /* SHADOW_MODE_* */
     u32 iopl;
     u32 efer;
-    u32 started;
+    u32 life;              /* how often it has been started */
     u32 ended;
     u32 sysenter_trap;     /* TF of who executed SYSENTER */
     u32 known_code[4], known_stack[4]; /* for each ring, the selector that was found good last */
@@ -143,7 +143,7 @@ struct cpu {
     /* Between CPUs. */
     volatile u32 state;    /* CPU_* */
     volatile u32 go;       /* leave the parking place */
-    volatile u32 park;     /* go to it */
+    volatile u32 park;     /* go to it, if this is the life that is meant */
     volatile u32 flush;    /* flush the TLB, and clear this */
 };
 _Static_assert(__builtin_offsetof(struct cpu, flush) == AREA_FLUSH - AREA_CPU, "entry.S clears it");

@@ -9,6 +9,8 @@
 
 #define PAGE 0x10000             /* where CPUs start; what was there is put back */
 #define PATIENCE 2000000000ull   /* TSC ticks, for a CPU to do what it is told */
+#define PATIENCE_INIT (10 * PATIENCE) /* it may be waiting for Python */
+#define EFER 0xc0000080
 
 extern const u8 trampoline[], trampoline_end[];
 extern const u8 trampoline_cr3[], trampoline_cr4[];
@@ -87,38 +89,53 @@ void take_initial_state(u32 address, u32 number)
         initial[number].valid = 1;
 }
 
-/* The guest's INIT: a CPU that runs is parked. */
+/* This CPU is to park, and does so when it is back in the guest. */
+static u32 dying(void)
+{
+    return cpu_->park == cpu_->life;
+}
+
+/* The guest's INIT: a CPU that runs is parked, unless somebody has done so meanwhile and it has been started again. Of two that do
+ * this to each other, one gives up. */
 void guest_init(u32 number)
 {
+    struct cpu *other = area_of(number);
+    u32 life = other->life;
     u64 start = rdtsc();
 
-    while (area_of(number)->state == CPU_RUNNING && rdtsc() - start < PATIENCE) {
-        area_of(number)->park = 1;
+    while (other->state == CPU_RUNNING && other->life == life && !dying()) {
+        if (rdtsc() - start > PATIENCE_INIT) {
+            other->park = 0;
+            return;
+        }
+        other->park = life;
         send_nmi(number);
         wait(100000);
     }
 }
 
-/* The guest's STARTUP: only with a state, which is used up. */
+/* The guest's STARTUP: only with a state, which is used up; so of two at once, one does it. */
 void guest_startup(u32 number)
 {
     struct question question = { .exit = VMI_RING_EXIT_AP_START, .eax = number };
-    u64 start = rdtsc();
+    u64 start;
 
-    if (area_of(number)->state != CPU_PARKED || !initial[number].valid)
+    if (area_of(number)->state != CPU_PARKED || !__sync_bool_compare_and_swap(&initial[number].valid, 1, 0))
         return;
     if (ask_brain(0, &question) == VMI_WIRE_ACTION_RETURN)
         return;
     area_of(number)->go = 1;
+    start = rdtsc();
     while (area_of(number)->go && rdtsc() - start < PATIENCE) {
         send_nmi(number);
         wait(100000);
     }
 }
 
-/* Off the guest's page tables, on our own. */
+/* Off the guest's page tables, on our own; what it has queued concerns other CPUs, too. */
 static void leave_guest(void)
 {
+    shadow_drain(cpu_->number);
     write_cr3(double_tss->cr3);
     shadow_leave(cpu_->number);
 }
@@ -134,8 +151,7 @@ void obey_others(u32 idle)
         return;
     while (info_->end)
         asm volatile("cli; hlt");
-    if (cpu_->park) {
-        cpu_->park = 0;
+    if (dying()) {
         leave_guest();
         restart_stack();
     }
@@ -145,11 +161,11 @@ static void load_state(const struct vmi_ap_state *state)
 {
     u32 mode = (state->cr0 & CR0_WP ? SHADOW_MODE_WP : 0) | (state->cr4 & CR4_PSE ? SHADOW_MODE_PSE : 0);
 
-    cpu_->efer = 0;
-    if (state->efer & 0x800 && !msr_write(0xc0000080, 0x800, 0)) {
-        cpu_->efer = 0x800;
+    cpu_->efer = state->efer & 0x800;
+    if (msr_write(EFER, cpu_->efer, 0))
+        cpu_->efer = 0;
+    if (cpu_->efer)
         mode |= SHADOW_MODE_NX;
-    }
     cpu_->mode = mode;
     shadow_set_mode(cpu_->number, mode);
     memset((void *)RING_SHARED, 0, 4096);
@@ -171,6 +187,7 @@ static frame_t *launch(const struct vmi_ap_state *state)
 
     adopt_hole();
     load_state(state);
+    cpu_->life++;
     cpu_->state = CPU_RUNNING;
     root = shadow_set_root(cpu_->number, state->cr3);
     if (!root)
@@ -181,7 +198,7 @@ static frame_t *launch(const struct vmi_ap_state *state)
     load_idt(state->idtr_base, state->idtr_limit);
     if (!load_ldt(state->ldtr))
         load_ldt(0);
-    cpu_->sysenter_cs = 0;
+    cpu_->sysenter_cs = cpu_->sysenter_esp = cpu_->sysenter_eip = cpu_->tr = 0;
     set_sysenter();
     memset(cpu_->dr, 0, sizeof cpu_->dr);
     set_dr(6, 0);
@@ -208,13 +225,11 @@ _Noreturn void park(void)
 
     for (;;) {
         time_park();
+        cpu_->go = 0;
         cpu_->state = CPU_PARKED;
         while (!cpu_->go)
             asm volatile("hlt" ::: "memory");
-        cpu_->park = 0; /* told once more, when it was on its way here */
         copy_bytes(&state, &initial[cpu_->number].state, sizeof state);
-        initial[cpu_->number].valid = 0;
-        cpu_->started = 1;
         top = launch(&state);
         cpu_->go = 0;
         if (top)

@@ -4,8 +4,8 @@
  * What lies in the window: the payload's head, get_reloc, and the stub of each call, executed by the guest at its own
  * privilege. A stub whose call's mode is NATIVE and whose common case needs no privilege is done here, with the CPU's shared
  * page; all else goes through the gate (entry.S). Calls 29-34 may lean on CS and SS only, so memory goes through SS.
- * Two places are restarted or held together by the monitor when an interrupt finds a CPU there: return_critical and
- * queue_critical (trap.c).
+ * Three places are not left in the middle by an interrupt: return_critical and queue_critical are begun anew, sysexit_critical
+ * goes on at its gate (trap.c: leave_stub).
  */
 #include "vmi_abi.h"
 #include "ring.h"
@@ -106,21 +106,21 @@ STUB(GetInterruptMask, movl %ss:SHARED(interrupts), %eax ; ret)
 STUB(SetInterruptMask, testl $EFLAGS_IF, %eax ; jz 1f ; movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpl $0, %ss:SHARED(held) ; jne 2f ; ret ; 1: movl $0, %ss:SHARED(interrupts) ; ret)
 
 /* SYSEXIT: by RETF, which leaves the flags alone as SYSEXIT does, from a frame that has the selectors in it all the time: pushed,
- * they would cost 4 ns more. In: EDX = EIP, ECX = ESP. Stack: 12 bytes. */
+ * they would cost 4 ns more. By the gate TF and NT are lost. In: EDX = EIP, ECX = ESP. Stack: 20 bytes. */
 FUNCTION(stub_SYSEXIT)
     movl %esp, %ss:SHARED(sysexit_stack)
+sysexit_critical:                       /* whatever comes from here on finds us at sysexit_gate, with the stack that we had */
     movl %edx, %ss:SHARED(sysexit_eip)
     movl %ecx, %ss:SHARED(sysexit_esp)
     movl $SHARED(sysexit_eip), %esp
-sysexit_critical:                       /* whatever comes from here on finds us at sysexit_gate, with the stack that we had */
     movl $EFLAGS_IF, %ss:SHARED(interrupts)
     cmpl $0, %ss:SHARED(held)
     jne 1f
     cmpl $0, %ss:SHARED(count)
     jne 1f
     lretl
-sysexit_critical_end:
 1:  movl %ss:SHARED(sysexit_stack), %esp
+sysexit_critical_end:
 sysexit_gate:
     GATE(VMI_CALL_SYSEXIT)              /* does not come back */
     PATCH(SYSEXIT, sysexit_gate)
@@ -137,7 +137,7 @@ FUNCTION(stub_IRET)
     jz 3f
     testb $2, 4(%esp)
     jz 1f
-return_critical:                        /* as above */
+return_critical:                        /* an interrupt from here on is held back, and we are sent back to here */
     movl $EFLAGS_IF, %ss:SHARED(interrupts)
     cmpl $0, %ss:SHARED(held)
     jne return_gate
@@ -172,7 +172,7 @@ FUNCTION(queue_entry)
     andl $(VMI_RING_BITMAP_BITS - 1), %eax
     btl %eax, BITMAP
     jnc 2f
-queue_critical:                         /* as above */
+queue_critical:                         /* the same */
     movl SHARED(count), %eax
     cmpl $VMI_RING_QUEUE, %eax
     jae 5f

@@ -119,7 +119,7 @@ static __attribute__((noinline)) void leave_sysexit(frame_t *frame)
     frame->eip = (u32)sysexit_gate;
 }
 
-/* A place in a stub that must not be left in the middle: back to its beginning, which looks again. */
+/* A place in a stub that must not be left in the middle: back to its beginning, which looks again; SYSEXIT's: on to its gate. */
 static void leave_stub(frame_t *frame)
 {
     u32 eip = frame->eip;
@@ -250,6 +250,7 @@ static void bad_frame(frame_t *frame)
 {
     u32 selector = frame->cs;
 
+    leave_sysexit(frame);
     frame->vector = 0;
     frame->eflags = (frame->eflags & ~(EFLAGS_VM | EFLAGS_NT)) | EFLAGS_FIXED;
     if (!user(frame) && !stack_selector(frame->ss, 1)) {

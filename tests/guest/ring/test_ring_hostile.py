@@ -91,6 +91,7 @@ FLOW = (
     Way("sysenter-broken", 400, 400),
     Way("sysexit-msrs", 8, 8),
     Way("sysexit-steps", 1, 1),
+    Way("sysexit-ticks", 60000, 60000),
     *(
         Way(f"kernel-stack which={stack}", 2, 0, ("STACK", "SEGMENTS", "GATE"))
         for stack in (0, 1, 2, 3, 6, 7, 9, 16, 19, 22)

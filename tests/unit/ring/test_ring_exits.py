@@ -158,6 +158,17 @@ def test_a_state_that_can_not_be_read_starts_no_cpu(asked: Asked) -> None:
     assert ApState.SIZE == 90
 
 
+def test_a_cpu_starts_with_registers_as_at_reset(asked: Asked) -> None:
+    asked.ask(RingExit.WRMSR, cpu=1, ecx=0x176, eax=0xC0100000, edx=0)
+    asked.ask(RingExit.WRITE_DR, cpu=1, ecx=0, eax=0xC0100000)
+    asked.ring.efers = {1: 0x800}
+    assert asked.ask(RingExit.AP_START, cpu=0, eax=1)[0] == Action.CONTINUE
+    assert asked.ask(RingExit.RDMSR, cpu=1, ecx=0x176)[1]["eax"] == 0
+    assert asked.ask(RingExit.READ_DR, cpu=1, ecx=0)[1]["eax"] == 0
+    assert asked.ask(RingExit.RDMSR, cpu=1, ecx=0xC0000080)[1]["eax"] == 0x800
+    assert asked.ask(RingExit.AP_START, cpu=0, eax=0x99)[0] == Action.CONTINUE
+
+
 def test_what_is_told_only(asked: Asked) -> None:
     assert asked.ask(RingExit.REFUSED, eax=0x1000, ecx=0xE0000123, edx=0)[0] == Action.CONTINUE
     assert asked.ring.refusals == {0xE0000000: 1}

@@ -14,7 +14,7 @@ from ...errors import ExitCode
 from ..answers import Stop, Value
 from ..memory import GuestMemoryError
 from ..vcpu import Vcpu
-from . import registers, starting
+from . import msrs, registers, starting
 from .answers import Decision, Fault
 from .debug import DebugRegisters
 from .msrs import Msrs
@@ -30,16 +30,19 @@ class LifeDecisions(Kept):
     Attributes:
         refusals: what the guest mapped and may not have: pages of physical memory, and how often.
         objections: what was wrong with states that CPUs should have started with.
+        efers: EFER of the state that each CPU starts with, by APIC id.
     """
 
     refusals: Counter[int]
     objections: list[str]
+    efers: dict[int, int]
 
     def prepare(self, cpus: int, device: int = 0) -> None:
         """Begin anew; see :meth:`.state.Kept.prepare`."""
         super().prepare(cpus, *([device] if device else []))
         self.refusals = Counter()
         self.objections = []
+        self.efers = {}
 
     def on_set_root(self, vcpu: Vcpu, value: int) -> Decision:
         """CR3 is loaded. None: the monitor looks whether it is RAM; or a fault."""
@@ -64,11 +67,11 @@ class LifeDecisions(Kept):
         return Value() if reasons else None
 
     def on_ap_start(self, vcpu: Vcpu, apic_id: int) -> Decision:
-        """A CPU with a state is started, with its registers as at reset. None: it is; a Value: it is not."""
+        """A CPU with a state is started, its debug registers and MSRs as at reset. None: it is; a Value: it is not."""
         del vcpu
         if apic_id < len(self.debug):
             self.debug[apic_id] = DebugRegisters()
-            self.msrs[apic_id] = Msrs(TOP)
+            self.msrs[apic_id] = Msrs(TOP, values={msrs.EFER: self.efers.get(apic_id, 0)})
         return None
 
     def on_refused(self, vcpu: Vcpu, address: int, physical: int) -> Decision:
@@ -104,6 +107,8 @@ class LifeDecisions(Kept):
             table = vcpu.memory.read(state.gdtr_base, state.gdtr_limit + 1)
         except GuestMemoryError as error:
             return [f"the state of CPU {apic_id} can't be read: {error}"]
+        if apic_id < len(self.msrs):
+            self.efers[apic_id] = state.efer & msrs.EFER_NX
         link = self.link
         board = starting.Board(
             top=TOP,

@@ -75,6 +75,14 @@ caught_common:
 	movl $1, %eax
 	jmp escaped
 
+/* hostile_tick: IRQ 0's entry, that ends it. In: hardware's frame. Out: as hostile_step. */
+	.globl hostile_tick
+hostile_tick:
+	pushl %eax
+	movb $0x20, %al
+	outb %al, $0x20
+	popl %eax
+
 /* hostile_step: #DB's entry, that goes on with what is stepped through. In: hardware's frame. Out: counted in hostile_steps, and in
  * hostile_lost if the stack is none of ours. Clobbers nothing. */
 	.globl hostile_step

@@ -382,7 +382,7 @@ static void sysenter_broken(void)
 /* ---- SYSEXIT ---- */
 
 extern u32 caught_esp, hostile_steps, hostile_lost;
-extern const u8 hostile_step[];
+extern const u8 hostile_step[], hostile_tick[];
 
 static void sysexit(u32 flags)
 {
@@ -415,7 +415,35 @@ static void sysexit_steps(void)
 	native_wrmsr(MSR_SYSENTER_CS, KERNEL_CS);
 	set_gate(1, (void (*)(void))(uintptr_t)hostile_step, GATE_INTERRUPT);
 	caught = try(sysexit, 0x100);
-	held("steps", caught, hostile_lost != 0 || hostile_steps < 6 || caught.vector != 0x80);
+	held("steps", caught, hostile_lost != 0 || hostile_steps < 3 || caught.vector != 0x80);
+}
+
+/* Interrupted anywhere, with an update in the queue and without, interrupts on before and off: it ends in ring 3, at once or later. */
+static void sysexit_ticks(void)
+{
+	volatile u32 *shared = POINTER(volatile u32, HOLE + VMI_RING_SHARED_OFFSET);
+
+	user_load(user_call, sizeof user_call);
+	native_wrmsr(MSR_SYSENTER_CS, KERNEL_CS);
+	set_gate(0x20, (void (*)(void))(uintptr_t)hostile_tick, GATE_INTERRUPT);
+	pic_init();
+	outb(0xFE, 0x21);
+	outb(0x34, 0x43);
+	outb(30, 0x40); /* a tick in 25 us */
+	outb(0, 0x40);
+	for (u32 i = 0; i < 60000 && hostile_lost == 0; i++) {
+		struct caught caught;
+
+		if (i & 1)
+			shared[VMI_RING_SHARED_count_OFFSET / 4] = 1;
+		if (i & 2)
+			irq_enable();
+		caught = try(sysexit, 0);
+		held("ticks", caught, hostile_lost != 0 || caught.vector != 0x80);
+		irq_disable();
+	}
+	outb(0xFF, 0x21);
+	held("ticks", (struct caught){ .vector = NONE }, hostile_steps < 100);
 }
 
 const struct attempt flow_attempts[] = {
@@ -423,5 +451,6 @@ const struct attempt flow_attempts[] = {
 	{ "user-strings", user_strings }, { "strings", strings },
 	{ "gates", gates },	{ "gate", bad_gate },		      { "sysenter", sysenter_msrs }, { "sysenter-hole", sysenter_hole },
 	{ "sysenter-broken", sysenter_broken }, { "sysexit-msrs", sysexit_msrs }, { "sysexit-steps", sysexit_steps },
+	{ "sysexit-ticks", sysexit_ticks },
 	{ NULL, NULL },
 };
