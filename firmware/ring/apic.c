@@ -7,7 +7,9 @@
  */
 #include "ring.h"
 
+#define EOI 0xb0
 #define SPURIOUS 0xf0
+#define IN_SERVICE 0x100
 #define ESR 0x280
 #define COMMAND 0x300
 #define COMMAND_HIGH 0x310
@@ -60,6 +62,20 @@ void send_init(u32 number)
 void send_startup(u32 number, u32 page)
 {
     command(number, 0x4000 | STARTUP << 8 | page);
+}
+
+/* As INIT leaves the local APIC: no interrupt is being served. */
+void end_interrupts(void)
+{
+    for (u32 most = 256; most; most--) {
+        u32 served = 0;
+
+        for (u32 offset = IN_SERVICE; offset < IN_SERVICE + 0x80; offset += 0x10)
+            served |= register_(offset);
+        if (!served)
+            return;
+        register_(EOI) = 0;
+    }
 }
 
 /* INIT or STARTUP of the guest's: to one, to all others. */

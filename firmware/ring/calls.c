@@ -374,6 +374,8 @@ static u32 machine(frame_t *frame, u32 number)
         question = (struct question){ .exit = VMI_RING_EXIT_AP_STATE, .eax = frame->eax, .edx = frame->edx };
         if (usual(frame, &question))
             take_initial_state(question.eax, question.edx);
+        else
+            drop_initial_state(frame->edx);
         return 1;
     case VMI_CALL_APICRead:
         count_exit(VMI_RING_EXIT_APIC);

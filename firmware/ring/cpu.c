@@ -13,7 +13,6 @@
 #define DR7_DETECT 0x2000
 #define MSR_SYSENTER_CS 0x174
 #define MSR_EFER 0xc0000080
-#define EFER_NX 0x800
 #define IRET_FLAGS 0x254dd5       /* what an IRET of a kernel may change, less IF and VM */
 
 void wait_interrupt(void);
@@ -127,7 +126,7 @@ u32 guest_rdmsr(u32 index, u32 value[2])
     }
 }
 
-static u32 set_efer(u32 low)
+u32 set_efer(u32 low)
 {
     u32 features[4];
 

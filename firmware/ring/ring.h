@@ -97,6 +97,7 @@
 #define CR0_WP 0x10000
 #define CR0_AM 0x40000
 #define CR0_PG 0x80000000
+#define EFER_NX 0x800
 #define CR4_PSE 0x10
 #define CR4_PAE 0x20
 
@@ -147,7 +148,7 @@ struct cpu {
     volatile u32 flush;    /* flush the TLB, and clear this */
 };
 _Static_assert(__builtin_offsetof(struct cpu, flush) == AREA_FLUSH - AREA_CPU, "entry.S clears it");
-enum { CPU_ABSENT, CPU_PARKED, CPU_RUNNING };
+enum { CPU_ABSENT, CPU_PARKED, CPU_STARTING, CPU_RUNNING };
 #define area_of(number) ((struct cpu *)RING_AT(VMI_RING_CPUS_OFFSET + (number) * VMI_RING_CPU_SIZE + AREA_CPU))
 _Static_assert(sizeof(struct cpu) <= AREA_TIMER - AREA_CPU && sizeof(struct tss) <= AREA_TSS_DOUBLE - AREA_TSS, "page 0");
 #define cpu_ ((struct cpu *)(RING_AREA + AREA_CPU))
@@ -267,6 +268,7 @@ _Noreturn void end_guest(u32 reason, u32 address, u32 detail);
 /* apic.c */
 u32 apic_read(u32 offset);
 void apic_write(u32 offset, u32 value);
+void end_interrupts(void);
 u32 is_device_frame(u32 pfn); /* what is not mapped but emulated: registers of either APIC, and of the HPET */
 u32 device_read(u32 gpa);
 u32 device_write(frame_t *frame, u32 gpa, u32 value);
@@ -276,6 +278,7 @@ void send_nmi(u32 number);
 /* start.c: the other CPUs */
 void start_others(void);
 void take_initial_state(u32 address, u32 number);
+void drop_initial_state(u32 number);
 void guest_init(u32 number);
 void guest_startup(u32 number);
 void obey_others(u32 from_guest);
@@ -317,6 +320,7 @@ u32 guest_wrmsr(u32 index, u32 low, u32 high);
 u32 set_cr0(u32 value);
 u32 set_cr4(u32 value);
 u32 set_dr(u32 number, u32 value);
+u32 set_efer(u32 low);
 u32 get_dr(u32 number);
 void halt(frame_t *frame);
 u32 guest_iret(frame_t *frame, u32 stack);    /* 1 = done */

@@ -10,7 +10,6 @@
 #define PAGE 0x10000             /* where CPUs start; what was there is put back */
 #define PATIENCE 2000000000ull   /* TSC ticks, for a CPU to do what it is told */
 #define PATIENCE_INIT (10 * PATIENCE) /* it may be waiting for Python */
-#define EFER 0xc0000080
 
 extern const u8 trampoline[], trampoline_end[];
 extern const u8 trampoline_cr3[], trampoline_cr4[];
@@ -89,21 +88,22 @@ void take_initial_state(u32 address, u32 number)
         initial[number].valid = 1;
 }
 
-/* This CPU is to park, and does so when it is back in the guest. */
-static u32 dying(void)
+/* One that Python refuses: there is none then, whatever there was. */
+void drop_initial_state(u32 number)
 {
-    return cpu_->park == cpu_->life;
+    if (number < VMI_RING_CPUS_MAX)
+        initial[number].valid = 0;
 }
 
-/* The guest's INIT: a CPU that runs is parked, unless somebody has done so meanwhile and it has been started again. Of two that do
- * this to each other, one gives up. */
+/* The guest's INIT: a CPU that runs is parked, unless somebody has done so meanwhile and it has been started again. Two that do
+ * this to each other both park. */
 void guest_init(u32 number)
 {
     struct cpu *other = area_of(number);
     u32 life = other->life;
     u64 start = rdtsc();
 
-    while (other->state == CPU_RUNNING && other->life == life && !dying()) {
+    while (other->state == CPU_RUNNING && other->life == life) {
         if (rdtsc() - start > PATIENCE_INIT) {
             other->park = 0;
             return;
@@ -111,19 +111,22 @@ void guest_init(u32 number)
         other->park = life;
         send_nmi(number);
         wait(100000);
+        obey_others(1);
     }
 }
 
-/* The guest's STARTUP: only with a state, which is used up; so of two at once, one does it. */
+/* The guest's STARTUP: only with a state, which is used up. Of two at once, one does it. */
 void guest_startup(u32 number)
 {
     struct question question = { .exit = VMI_RING_EXIT_AP_START, .eax = number };
     u64 start;
 
-    if (area_of(number)->state != CPU_PARKED || !__sync_bool_compare_and_swap(&initial[number].valid, 1, 0))
+    if (!__sync_bool_compare_and_swap(&area_of(number)->state, CPU_PARKED, CPU_STARTING))
         return;
-    if (ask_brain(0, &question) == VMI_WIRE_ACTION_RETURN)
+    if (!__sync_bool_compare_and_swap(&initial[number].valid, 1, 0) || ask_brain(0, &question) == VMI_WIRE_ACTION_RETURN) {
+        area_of(number)->state = CPU_PARKED;
         return;
+    }
     area_of(number)->go = 1;
     start = rdtsc();
     while (area_of(number)->go && rdtsc() - start < PATIENCE) {
@@ -151,7 +154,7 @@ void obey_others(u32 idle)
         return;
     while (info_->end)
         asm volatile("cli; hlt");
-    if (dying()) {
+    if (cpu_->park == cpu_->life) {
         leave_guest();
         restart_stack();
     }
@@ -161,13 +164,10 @@ static void load_state(const struct vmi_ap_state *state)
 {
     u32 mode = (state->cr0 & CR0_WP ? SHADOW_MODE_WP : 0) | (state->cr4 & CR4_PSE ? SHADOW_MODE_PSE : 0);
 
-    cpu_->efer = state->efer & 0x800;
-    if (msr_write(EFER, cpu_->efer, 0))
-        cpu_->efer = 0;
-    if (cpu_->efer)
-        mode |= SHADOW_MODE_NX;
     cpu_->mode = mode;
     shadow_set_mode(cpu_->number, mode);
+    if (!set_efer(state->efer & EFER_NX))
+        set_efer(0);
     memset((void *)RING_SHARED, 0, 4096);
     shared_->cpu = cpu_->number;
     time_publish();
@@ -225,6 +225,7 @@ _Noreturn void park(void)
 
     for (;;) {
         time_park();
+        end_interrupts();
         cpu_->go = 0;
         cpu_->state = CPU_PARKED;
         while (!cpu_->go)

@@ -119,7 +119,8 @@ sysexit_critical:                       /* whatever comes from here on finds us 
     cmpl $0, %ss:SHARED(count)
     jne 1f
     lretl
-1:  movl %ss:SHARED(sysexit_stack), %esp
+1:  movl $0, %ss:SHARED(interrupts)     /* until the monitor has done it: the kernel has looked for work already */
+    movl %ss:SHARED(sysexit_stack), %esp
 sysexit_critical_end:
 sysexit_gate:
     GATE(VMI_CALL_SYSEXIT)              /* does not come back */
@@ -142,13 +143,15 @@ return_critical:                        /* an interrupt from here on is held bac
     cmpl $0, %ss:SHARED(held)
     jne return_gate
     cmpl $0, %ss:SHARED(count)
-    jne return_gate
+    jne 5f
 iret_instruction:
     iretl
 1:  movl $EFLAGS_IF, %ss:SHARED(interrupts)
     cmpl $0, %ss:SHARED(held)
     jne return_gate
     iretl
+5:  movl $0, %ss:SHARED(interrupts)     /* as in SYSEXIT */
+    jmp return_gate
 return_critical_end:
 3:  movl $0, %ss:SHARED(interrupts)
     iretl

@@ -22,6 +22,7 @@ from .state import TOP, Kept
 
 _FRAMES: Final = (RING_INFO_OFFSET + RingInfo.OFFSETS["frames"]) // 4
 _PAGE: Final = 4096
+_MOST: Final = 4096
 
 
 class LifeDecisions(Kept):
@@ -29,7 +30,7 @@ class LifeDecisions(Kept):
 
     Attributes:
         refusals: what the guest mapped and may not have: pages of physical memory, and how often.
-        objections: what was wrong with states that CPUs should have started with.
+        objections: what was wrong with states that CPUs should have started with; the first 4,096.
         efers: EFER of the state that each CPU starts with, by APIC id.
     """
 
@@ -63,7 +64,7 @@ class LifeDecisions(Kept):
         None: kept for its start, after the monitor's own look; a Value: forgotten, and the CPU will not start.
         """
         reasons = self._objections(vcpu, state, apic_id)
-        self.objections += reasons
+        self.objections += reasons[: max(0, _MOST - len(self.objections))]
         return Value() if reasons else None
 
     def on_ap_start(self, vcpu: Vcpu, apic_id: int) -> Decision:
@@ -107,8 +108,6 @@ class LifeDecisions(Kept):
             table = vcpu.memory.read(state.gdtr_base, state.gdtr_limit + 1)
         except GuestMemoryError as error:
             return [f"the state of CPU {apic_id} can't be read: {error}"]
-        if apic_id < len(self.msrs):
-            self.efers[apic_id] = state.efer & msrs.EFER_NX
         link = self.link
         board = starting.Board(
             top=TOP,
@@ -116,4 +115,7 @@ class LifeDecisions(Kept):
             memory=self._frames() * _PAGE,
             cpus=1 if link is None else link.cpus,
         )
-        return [f"CPU {apic_id}: {reason}" for reason in starting.objections(state, apic_id, board, table)]
+        found = [f"CPU {apic_id}: {reason}" for reason in starting.objections(state, apic_id, board, table)]
+        if not found:
+            self.efers[apic_id] = state.efer & msrs.EFER_NX
+        return found

@@ -20,6 +20,8 @@ from .ports import Ports
 TOP: Final = WIRE_BASE + RING_WINDOW_SIZE
 """First linear address that the guest may not reach."""
 
+_MOST: Final = 4096
+
 
 class Kept(Hypervisor):
     """The state that decisions go by.
@@ -33,7 +35,7 @@ class Kept(Hypervisor):
         debug: debug registers of each CPU.
         clocks: counters and alarms of each CPU.
         wallclock: whether the host's clock was set.
-        faults: decisions that gave the guest a fault, by exit and reason.
+        faults: decisions that gave the guest a fault, by exit and reason; 4,096 kinds of them.
         end: why the guest was ended, the first reason; empty if it was not.
     """
 
@@ -65,7 +67,9 @@ class Kept(Hypervisor):
 
     def note_fault(self, number: RingExit, fault: Fault) -> None:
         """Take note that a decision about exit ``number`` gave the guest ``fault``."""
-        self.faults[f"{number.name}: {fault.reason}"] += 1
+        what = f"{number.name}: {fault.reason}"
+        if what in self.faults or len(self.faults) < _MOST:
+            self.faults[what] += 1
 
     def note_end(self, end: End) -> None:
         """Take note that a decision ended the guest; the first reason stands."""

@@ -84,13 +84,16 @@ hostile_tick:
 	popl %eax
 
 /* hostile_step: #DB's entry, that goes on with what is stepped through. In: hardware's frame. Out: counted in hostile_steps, and in
- * hostile_lost if the stack is none of ours. Clobbers nothing. */
+ * hostile_lost if the stack is none of ours, in hostile_inside if it was the kernel. Clobbers flags. */
 	.globl hostile_step
 hostile_step:
 	incl hostile_steps
 	cmpl $VMI_WIRE_BASE, %esp
 	jb 1f
 	incl hostile_lost
+1:	testb $2, 4(%esp)
+	jnz 1f
+	incl hostile_inside
 1:	PV_IRET
 
 /* second_again: an exception of the second CPU: it begins anew, on an empty stack. Kernel privilege. */
@@ -169,7 +172,7 @@ call_any:
 
 	.section .bss
 	.balign 4
-	.globl caught_vector, caught_error, caught_eip, caught_cs, caught_esp, escape_ss, hostile_steps, hostile_lost
+	.globl caught_vector, caught_error, caught_eip, caught_cs, caught_esp, escape_ss, hostile_steps, hostile_lost, hostile_inside
 escape_esp:
 	.skip 4
 escape_ss:
@@ -187,4 +190,6 @@ caught_esp:
 hostile_steps:
 	.skip 4
 hostile_lost:
+	.skip 4
+hostile_inside:
 	.skip 4

@@ -381,7 +381,7 @@ static void sysenter_broken(void)
 
 /* ---- SYSEXIT ---- */
 
-extern u32 caught_esp, hostile_steps, hostile_lost;
+extern u32 caught_esp, hostile_steps, hostile_lost, hostile_inside;
 extern const u8 hostile_step[], hostile_tick[];
 
 static void sysexit(u32 flags)
@@ -418,7 +418,8 @@ static void sysexit_steps(void)
 	held("steps", caught, hostile_lost != 0 || hostile_steps < 3 || caught.vector != 0x80);
 }
 
-/* Interrupted anywhere, with an update in the queue and without, interrupts on before and off: it ends in ring 3, at once or later. */
+/* Interrupted anywhere, with an update in the queue and without, interrupts on before and off: it ends in ring 3, at once or later;
+ * if they were off, no handler runs before that. */
 static void sysexit_ticks(void)
 {
 	volatile u32 *shared = POINTER(volatile u32, HOLE + VMI_RING_SHARED_OFFSET);
@@ -426,6 +427,7 @@ static void sysexit_ticks(void)
 	user_load(user_call, sizeof user_call);
 	native_wrmsr(MSR_SYSENTER_CS, KERNEL_CS);
 	set_gate(0x20, (void (*)(void))(uintptr_t)hostile_tick, GATE_INTERRUPT);
+	set_gate(VECTOR_SYSCALL, (void (*)(void))(uintptr_t)hostile_call, GATE_INTERRUPT | DESC_DPL3); /* off again by that */
 	pic_init();
 	outb(0xFE, 0x21);
 	outb(0x34, 0x43);
@@ -433,13 +435,14 @@ static void sysexit_ticks(void)
 	outb(0, 0x40);
 	for (u32 i = 0; i < 60000 && hostile_lost == 0; i++) {
 		struct caught caught;
+		u32 inside = hostile_inside;
 
 		if (i & 1)
 			shared[VMI_RING_SHARED_count_OFFSET / 4] = 1;
 		if (i & 2)
 			irq_enable();
 		caught = try(sysexit, 0);
-		held("ticks", caught, hostile_lost != 0 || caught.vector != 0x80);
+		held("ticks", caught, hostile_lost != 0 || caught.vector != 0x80 || (!(i & 2) && hostile_inside != inside));
 		irq_disable();
 	}
 	outb(0xFF, 0x21);
