@@ -9,7 +9,7 @@
 #define VMI_WIRE_H
 
 /* of all tables, these and the interface's: two that differ don't talk to each other */
-#define VMI_WIRE_HASH 0xe41744d8
+#define VMI_WIRE_HASH 0x5fa5a285
 
 /* constants */
 #define VMI_WIRE_VERSION            1           /* of these tables */
@@ -362,7 +362,7 @@
 /* struct vmi_ring_shared: size and offsets in bytes */
 #define VMI_RING_SHARED_SIZE        4096
 #define VMI_RING_SHARED_interrupts_OFFSET 0
-#define VMI_RING_SHARED_held_OFFSET 4
+#define VMI_RING_SHARED_iopl_OFFSET 4
 #define VMI_RING_SHARED_lazy_OFFSET 8
 #define VMI_RING_SHARED_deferred_OFFSET 12
 #define VMI_RING_SHARED_cr0_OFFSET  16
@@ -371,7 +371,7 @@
 #define VMI_RING_SHARED_cr4_OFFSET  28
 #define VMI_RING_SHARED_stack_OFFSET 32
 #define VMI_RING_SHARED_stack_selector_OFFSET 36
-#define VMI_RING_SHARED_iopl_OFFSET 40
+#define VMI_RING_SHARED_unused0_OFFSET 40
 #define VMI_RING_SHARED_sysexit_stack_OFFSET 44
 #define VMI_RING_SHARED_maps_OFFSET 48
 #define VMI_RING_SHARED_cpu_OFFSET  96
@@ -389,6 +389,7 @@
 #define VMI_RING_SHARED_stolen_OFFSET 1008
 #define VMI_RING_SHARED_unused2_OFFSET 1016
 #define VMI_RING_SHARED_count_OFFSET 1020
+#define VMI_RING_SHARED_held_OFFSET 1022
 #define VMI_RING_SHARED_queue_OFFSET 1024
 
 /* struct vmi_ring_info: size and offsets in bytes */
@@ -670,7 +671,7 @@ VMI_AT(vmi_ring_frame, ss, VMI_RING_FRAME_ss_OFFSET);
 /* a CPU's page in the window; the guest may write anything there */
 struct vmi_ring_shared {
     unsigned int interrupts;                /* virtual interrupt flag: 0x200 or 0 */
-    unsigned int held;                      /* not 0: an interrupt is held back */
+    unsigned int iopl;                      /* of user mode, as in EFLAGS */
     unsigned int lazy;                      /* mode of SetLazyMode */
     unsigned int deferred;                  /* 1: CR3 waits in cr3, 2: the kernel stack in stack */
     unsigned int cr0;                       /* as the guest has it */
@@ -679,7 +680,7 @@ struct vmi_ring_shared {
     unsigned int cr4;                       /* as the guest has it */
     unsigned int stack;                     /* kernel stack that waits */
     unsigned int stack_selector;            /* its selector */
-    unsigned int iopl;                      /* of user mode, as in EFLAGS */
+    unsigned char unused0[4];               /* 0 */
     unsigned int sysexit_stack;             /* the kernel's ESP while SYSEXIT uses its frame */
     unsigned char maps[48];                 /* four slots of SetLinearMapping: start, bytes, address less physical address */
     unsigned int cpu;                       /* index of this CPU */
@@ -696,12 +697,13 @@ struct vmi_ring_shared {
     unsigned char unused[868];              /* 0 */
     unsigned long long stolen;              /* cycles stolen from this CPU */
     unsigned char unused2[4];               /* 0 */
-    unsigned int count;                     /* entries in the update queue */
+    unsigned short count;                   /* entries in the update queue */
+    unsigned short held;                    /* not 0: an interrupt is held back; with count one word, for one look at both */
     unsigned char queue[3072];              /* physical addresses of page table entries that have changed */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmi_ring_shared) == VMI_RING_SHARED_SIZE, "vmi_ring_shared: size");
 VMI_AT(vmi_ring_shared, interrupts, VMI_RING_SHARED_interrupts_OFFSET);
-VMI_AT(vmi_ring_shared, held, VMI_RING_SHARED_held_OFFSET);
+VMI_AT(vmi_ring_shared, iopl, VMI_RING_SHARED_iopl_OFFSET);
 VMI_AT(vmi_ring_shared, lazy, VMI_RING_SHARED_lazy_OFFSET);
 VMI_AT(vmi_ring_shared, deferred, VMI_RING_SHARED_deferred_OFFSET);
 VMI_AT(vmi_ring_shared, cr0, VMI_RING_SHARED_cr0_OFFSET);
@@ -710,7 +712,7 @@ VMI_AT(vmi_ring_shared, cr3, VMI_RING_SHARED_cr3_OFFSET);
 VMI_AT(vmi_ring_shared, cr4, VMI_RING_SHARED_cr4_OFFSET);
 VMI_AT(vmi_ring_shared, stack, VMI_RING_SHARED_stack_OFFSET);
 VMI_AT(vmi_ring_shared, stack_selector, VMI_RING_SHARED_stack_selector_OFFSET);
-VMI_AT(vmi_ring_shared, iopl, VMI_RING_SHARED_iopl_OFFSET);
+VMI_AT(vmi_ring_shared, unused0, VMI_RING_SHARED_unused0_OFFSET);
 VMI_AT(vmi_ring_shared, sysexit_stack, VMI_RING_SHARED_sysexit_stack_OFFSET);
 VMI_AT(vmi_ring_shared, maps, VMI_RING_SHARED_maps_OFFSET);
 VMI_AT(vmi_ring_shared, cpu, VMI_RING_SHARED_cpu_OFFSET);
@@ -728,6 +730,7 @@ VMI_AT(vmi_ring_shared, unused, VMI_RING_SHARED_unused_OFFSET);
 VMI_AT(vmi_ring_shared, stolen, VMI_RING_SHARED_stolen_OFFSET);
 VMI_AT(vmi_ring_shared, unused2, VMI_RING_SHARED_unused2_OFFSET);
 VMI_AT(vmi_ring_shared, count, VMI_RING_SHARED_count_OFFSET);
+VMI_AT(vmi_ring_shared, held, VMI_RING_SHARED_held_OFFSET);
 VMI_AT(vmi_ring_shared, queue, VMI_RING_SHARED_queue_OFFSET);
 
 /* at RING_INFO_OFFSET */

@@ -43,7 +43,8 @@ typedef u32 shadow_entry;
  * added, `entry` are gpas of page table entries. A stub adds only if the bitmap has the frame's bit; where there are other
  * CPUs it puts a locked instruction between the store to the entry and the look at the bitmap. */
 struct shadow_queue {
-    u32 count;
+    u16 count;
+    u16 other;           /* not of the queue */
     u32 entry[];
 };
 

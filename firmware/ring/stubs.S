@@ -13,6 +13,8 @@
 #define HEADER(field) (VMI_WIRE_BASE + VMI_WIRE_HEADER_##field##_OFFSET)
 #define BITMAP RING_LINEAR(BITMAP)
 #define QUEUE SHARED(queue)
+/* 32 bits: count and held */
+#define PENDING SHARED(count)
 #define MAP(slot, word) (SHARED(maps) + 12 * (slot) + 4 * (word))
 #define DEFERRED_ROOT 1
 #define DEFERRED_STACK 2
@@ -100,10 +102,10 @@ FUNCTION(ring_get_reloc)
 #endif
 END(ring_get_reloc)
 
-STUB(EnableInterrupts, movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpl $0, %ss:SHARED(held) ; jne 2f ; ret)
+STUB(EnableInterrupts, movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpw $0, %ss:SHARED(held) ; jne 2f ; ret)
 STUB(DisableInterrupts, movl $0, %ss:SHARED(interrupts) ; ret)
 STUB(GetInterruptMask, movl %ss:SHARED(interrupts), %eax ; ret)
-STUB(SetInterruptMask, testl $EFLAGS_IF, %eax ; jz 1f ; movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpl $0, %ss:SHARED(held) ; jne 2f ; ret ; 1: movl $0, %ss:SHARED(interrupts) ; ret)
+STUB(SetInterruptMask, testl $EFLAGS_IF, %eax ; jz 1f ; movl $EFLAGS_IF, %ss:SHARED(interrupts) ; cmpw $0, %ss:SHARED(held) ; jne 2f ; ret ; 1: movl $0, %ss:SHARED(interrupts) ; ret)
 
 /* SYSEXIT: by RETF, which leaves the flags alone as SYSEXIT does, from a frame that has the selectors in it all the time: pushed,
  * they would cost 4 ns more. By the gate TF and NT are lost. In: EDX = EIP, ECX = ESP. Stack: 20 bytes. */
@@ -114,9 +116,7 @@ sysexit_critical:                       /* whatever comes from here on finds us 
     movl %ecx, %ss:SHARED(sysexit_esp)
     movl $SHARED(sysexit_eip), %esp
     movl $EFLAGS_IF, %ss:SHARED(interrupts)
-    cmpl $0, %ss:SHARED(held)
-    jne 1f
-    cmpl $0, %ss:SHARED(count)
+    cmpl $0, %ss:PENDING
     jne 1f
     lretl
 1:  movl $0, %ss:SHARED(interrupts)     /* until the monitor has done it: the kernel has looked for work already */
@@ -140,14 +140,12 @@ FUNCTION(stub_IRET)
     jz 1f
 return_critical:                        /* an interrupt from here on is held back, and we are sent back to here */
     movl $EFLAGS_IF, %ss:SHARED(interrupts)
-    cmpl $0, %ss:SHARED(held)
-    jne return_gate
-    cmpl $0, %ss:SHARED(count)
+    cmpl $0, %ss:PENDING
     jne 5f
 iret_instruction:
     iretl
 1:  movl $EFLAGS_IF, %ss:SHARED(interrupts)
-    cmpl $0, %ss:SHARED(held)
+    cmpw $0, %ss:SHARED(held)
     jne return_gate
     iretl
 5:  movl $0, %ss:SHARED(interrupts)     /* as in SYSEXIT */
@@ -176,11 +174,11 @@ FUNCTION(queue_entry)
     btl %eax, BITMAP
     jnc 2f
 queue_critical:                         /* the same */
-    movl SHARED(count), %eax
+    movl PENDING, %eax                  /* as good as full while an interrupt is held back */
     cmpl $VMI_RING_QUEUE, %eax
     jae 5f
     movl %ecx, QUEUE(, %eax, 4)
-    incl SHARED(count)
+    incl PENDING
 queue_critical_end:
 2:  ret
 3:  movl %ecx, %eax

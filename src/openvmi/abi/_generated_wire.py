@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 
 from .record import Record
 
-WIRE_HASH: Final = 0xE41744D8
+WIRE_HASH: Final = 0x5FA5A285
 WIRE_VERSION: Final = 1
 WIRE_MAGIC_LOW: Final = 0x6E65706F
 WIRE_MAGIC_HIGH: Final = 0x696D76
@@ -676,7 +676,7 @@ class RingShared(Record):
 
     Args:
         interrupts: virtual interrupt flag: 0x200 or 0.
-        held: not 0: an interrupt is held back.
+        iopl: of user mode, as in EFLAGS.
         lazy: mode of SetLazyMode.
         deferred: 1: CR3 waits in cr3, 2: the kernel stack in stack.
         cr0: as the guest has it.
@@ -685,7 +685,7 @@ class RingShared(Record):
         cr4: as the guest has it.
         stack: kernel stack that waits.
         stack_selector: its selector.
-        iopl: of user mode, as in EFLAGS.
+        unused0: 0.
         sysexit_stack: the kernel's ESP while SYSEXIT uses its frame.
         maps: four slots of SetLinearMapping: start, bytes, address less physical address.
         cpu: index of this CPU.
@@ -703,15 +703,16 @@ class RingShared(Record):
         stolen: cycles stolen from this CPU.
         unused2: 0.
         count: entries in the update queue.
+        held: not 0: an interrupt is held back; with count one word, for one look at both.
         queue: physical addresses of page table entries that have changed.
     """
 
     SIZE: ClassVar[int] = 4096
-    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIIIII48sIIIIIIIIIII868sQ4sI3072s")
+    LAYOUT: ClassVar[Struct] = Struct("<IIIIIIIIII4sI48sIIIIIIIIIII868sQ4sHH3072s")
     OFFSETS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             "interrupts": 0,
-            "held": 4,
+            "iopl": 4,
             "lazy": 8,
             "deferred": 12,
             "cr0": 16,
@@ -720,7 +721,7 @@ class RingShared(Record):
             "cr4": 28,
             "stack": 32,
             "stack_selector": 36,
-            "iopl": 40,
+            "unused0": 40,
             "sysexit_stack": 44,
             "maps": 48,
             "cpu": 96,
@@ -738,12 +739,13 @@ class RingShared(Record):
             "stolen": 1008,
             "unused2": 1016,
             "count": 1020,
+            "held": 1022,
             "queue": 1024,
         }
     )
 
     interrupts: int = 0
-    held: int = 0
+    iopl: int = 0
     lazy: int = 0
     deferred: int = 0
     cr0: int = 0
@@ -752,7 +754,7 @@ class RingShared(Record):
     cr4: int = 0
     stack: int = 0
     stack_selector: int = 0
-    iopl: int = 0
+    unused0: bytes = bytes(4)
     sysexit_stack: int = 0
     maps: bytes = bytes(48)
     cpu: int = 0
@@ -770,6 +772,7 @@ class RingShared(Record):
     stolen: int = 0
     unused2: bytes = bytes(4)
     count: int = 0
+    held: int = 0
     queue: bytes = bytes(3072)
 
 

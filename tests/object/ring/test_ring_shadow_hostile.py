@@ -110,7 +110,7 @@ class Hostile(RuleBasedStateMachine):
 
     def garbage(self, cpu: int) -> None:
         draw = self.random
-        self.machine.queues[cpu][0] = draw.choice((1, QUEUE, QUEUE + 1, 0xFFFFFFFF))
+        self.machine.queues[cpu][0] = draw.choice((1, QUEUE, QUEUE + 1, 0xFFFF))
         for i in range(1, QUEUE + 1):
             self.machine.queues[cpu][i] = draw.randrange(draw.choice((1 << 32, RAM_FRAMES * PAGE)))
 
