@@ -342,9 +342,9 @@ def _does_nothing(hypervisor: Hypervisor) -> bool:
     if kind is Hypervisor or hypervisor.routed() or hypervisor.modes:
         return False
     if (ring := _ring(hypervisor)) is not None:
+        from ..hypervisor.load import own_exits
         from ..hypervisor.ring import Ring
 
-        methods = (shape.method for shape in ring.exit_shapes())
-        if kind is Ring or ring.masters or any(getattr(kind, name) is not getattr(Ring, name) for name in methods):
+        if kind is Ring or ring.masters or own_exits(kind):
             return False
     return all(getattr(kind, name) is getattr(Hypervisor, name) for name in ("started", "stopped", "idle"))

@@ -18,11 +18,10 @@ from . import msrs, registers, starting
 from .answers import Decision, Fault
 from .debug import DebugRegisters
 from .msrs import Msrs
-from .state import TOP, Kept
+from .state import MOST, TOP, Kept
 
 _FRAMES: Final = (RING_INFO_OFFSET + RingInfo.OFFSETS["frames"]) // 4
 _PAGE: Final = 4096
-_MOST: Final = 4096
 
 
 class LifeDecisions(Kept):
@@ -64,7 +63,7 @@ class LifeDecisions(Kept):
         None: kept for its start, after the monitor's own look; a Value: forgotten, and the CPU will not start.
         """
         reasons = self._objections(vcpu, state, apic_id)
-        self.objections += reasons[: max(0, _MOST - len(self.objections))]
+        self.objections += reasons[: max(0, MOST - len(self.objections))]
         return Value() if reasons else None
 
     def on_ap_start(self, vcpu: Vcpu, apic_id: int) -> Decision:
@@ -78,7 +77,7 @@ class LifeDecisions(Kept):
     def on_refused(self, vcpu: Vcpu, address: int, physical: int) -> Decision:
         """The guest touched linear ``address``, mapped to ``physical``: not its own. None: it gets a page fault."""
         del vcpu, address
-        if len(self.refusals) < _PAGE:
+        if len(self.refusals) < MOST:
             self.refusals[physical // _PAGE * _PAGE] += 1
         return None
 

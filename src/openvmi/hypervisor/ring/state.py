@@ -20,7 +20,8 @@ from .ports import Ports
 TOP: Final = WIRE_BASE + RING_WINDOW_SIZE
 """First linear address that the guest may not reach."""
 
-_MOST: Final = 4096
+MOST: Final = 4096
+"""What a guest makes Python remember, of each kind."""
 
 
 class Kept(Hypervisor):
@@ -68,7 +69,7 @@ class Kept(Hypervisor):
     def note_fault(self, number: RingExit, fault: Fault) -> None:
         """Take note that a decision about exit ``number`` gave the guest ``fault``."""
         what = f"{number.name}: {fault.reason}"
-        if what in self.faults or len(self.faults) < _MOST:
+        if what in self.faults or len(self.faults) < MOST:
             self.faults[what] += 1
 
     def note_end(self, end: End) -> None:
