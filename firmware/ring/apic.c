@@ -5,11 +5,9 @@
  * SMI and NMI are not sent, and no vector is an exception's. The same for the I/O APIC, and the HPET makes no messages. Their
  * pages can't be mapped: each store comes here.
  */
-#include "ring.h"
+#include "time.h"
 
-#define EOI 0xb0
 #define SPURIOUS 0xf0
-#define IN_SERVICE 0x100
 #define ESR 0x280
 #define COMMAND 0x300
 #define COMMAND_HIGH 0x310
@@ -70,11 +68,11 @@ void end_interrupts(void)
     for (u32 most = 256; most; most--) {
         u32 served = 0;
 
-        for (u32 offset = IN_SERVICE; offset < IN_SERVICE + 0x80; offset += 0x10)
+        for (u32 offset = APIC_SERVICE; offset < APIC_SERVICE + 0x80; offset += 0x10)
             served |= register_(offset);
         if (!served)
             return;
-        register_(EOI) = 0;
+        register_(APIC_END) = 0;
     }
 }
 

@@ -201,8 +201,8 @@ static void page_fault(frame_t *frame, u32 inside)
 }
 
 /* SYSENTER's way was left in the middle: by its first instruction with TF, by the last with NT or if what it leads to has gone,
- * or by an NMI. Its frame may be
- * overwritten, so it is made anew and gone on with in C. TF traps at the guest's entry, as natively. */
+ * or by an NMI. Its frame may be overwritten, so it is made anew and gone on with in C. TF traps at the guest's entry, as
+ * natively. */
 static void finish_sysenter(frame_t *frame)
 {
     frame_t *top = (frame_t *)(RING_STACK_TOP - sizeof(frame_t));
