@@ -22,6 +22,7 @@ from openvmi.hypervisor.load import load_hypervisor
 from openvmi.hypervisor.memory import GuestMemory
 from openvmi.hypervisor.ring import Decision, End, Fault, Ring
 from openvmi.hypervisor.ring.exits import EXITS
+from openvmi.hypervisor.ring.state import MOST
 from openvmi.hypervisor.ring.vcpu import Frame, RingVcpu
 from openvmi.hypervisor.vcpu import WORD, Vcpu
 
@@ -167,6 +168,17 @@ def test_a_cpu_starts_with_registers_as_at_reset(asked: Asked) -> None:
     assert asked.ask(RingExit.READ_DR, cpu=1, ecx=0)[1]["eax"] == 0
     assert asked.ask(RingExit.RDMSR, cpu=1, ecx=0xC0000080)[1]["eax"] == 0x800
     assert asked.ask(RingExit.AP_START, cpu=0, eax=0x99)[0] == Action.CONTINUE
+
+
+def test_what_a_guest_makes_python_remember_is_bounded(asked: Asked) -> None:
+    for number in range(MOST + 10):
+        asked.ring.note_fault(RingExit.RDMSR, Fault(reason=f"no MSR {number:#x}"))
+        asked.ask(RingExit.AP_STATE, eax=0xC0100000, edx=number)
+        asked.ask(RingExit.REFUSED, eax=0x1000, ecx=number << 12, edx=0)
+    asked.ring.note_fault(RingExit.RDMSR, Fault(reason="no MSR 0x0"))
+    assert asked.ring.faults["RDMSR: no MSR 0x0"] == 2
+    assert len(asked.ring.faults) == len(asked.ring.objections) == len(asked.ring.refusals) == MOST
+    assert asked.ring.efers == {}
 
 
 def test_what_is_told_only(asked: Asked) -> None:
